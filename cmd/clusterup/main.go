@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Command clusterup makes Kubernetes clusters that are ready to use: built with
+// Terraform, with add-ons, a Consul quorum and an unsealed Vault.
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"clusterup.dev/clusterup/internal/cli"
+)
+
+// exitInterrupted is what shells expect of a program that a Ctrl-C ended.
+const exitInterrupted = 130
+
+func main() {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		<-signals // the first one stops cleanly: locks are released, Terraform is waited for
+		cancel(errors.New("interrupted"))
+		<-signals // the second one does not wait
+		os.Exit(exitInterrupted)
+	}()
+	os.Exit(cli.Main(ctx, os.Args[1:], cli.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}))
+}
