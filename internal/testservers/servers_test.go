@@ -9,7 +9,9 @@ import (
 	"os"
 	"syscall"
 	"testing"
+	"time"
 
+	"clusterup.dev/clusterup/internal/converge"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/clientcmd"
@@ -30,8 +32,11 @@ func TestServersEndWithTheTest(t *testing.T) {
 		})
 		p.Kill()
 	})
-	if err := syscall.Kill(-p.PID, 0); !errors.Is(err, syscall.ESRCH) {
-		t.Errorf("process group %d is still there: %v", p.PID, err)
+	err := converge.Until(t.Context(), "the end of its children", 10*time.Second, func(context.Context) (bool, string, error) {
+		return errors.Is(syscall.Kill(-p.PID, 0), syscall.ESRCH), "", nil
+	})
+	if err != nil {
+		t.Error(err)
 	}
 	if _, err := os.Stat(p.Log); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("the log is still there: %v", err)
