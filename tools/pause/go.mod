@@ -1,0 +1,3 @@
+module clusterup.dev/clusterup/tools/pause
+
+go 1.26.7
