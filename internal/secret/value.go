@@ -3,6 +3,7 @@
 package secret
 
 import (
+	"crypto/subtle"
 	"fmt"
 	"log/slog"
 )
@@ -12,27 +13,43 @@ const redacted = "(secret)"
 // Value holds secret bytes and redacts itself wherever it could be printed:
 // fmt verbs, slog, JSON, YAML and text encoders. Reveal is the one way out.
 // The zero Value is an absent secret.
-type Value struct{ b []byte }
+type Value struct {
+	_ [0]func() // not comparable with ==, which would compare addresses: use Equal
+	// p is a pointer because fmt calls no method on an unexported field of
+	// another struct, nor for %w and %p: it walks the memory by reflection, and
+	// stops at a pointer inside a struct.
+	p *[]byte
+}
 
 // NewValue takes ownership of b.
-func NewValue(b []byte) Value { return Value{b: b} }
+func NewValue(b []byte) Value { return Value{p: &b} }
 
 // NewString copies s.
-func NewString(s string) Value { return Value{b: []byte(s)} }
+func NewString(s string) Value { return NewValue([]byte(s)) }
 
 // Reveal returns the secret bytes themselves, not a copy.
-func (v Value) Reveal() []byte { return v.b }
+func (v Value) Reveal() []byte {
+	if v.p == nil {
+		return nil
+	}
+	return *v.p
+}
 
 // RevealString returns the secret as a string. Prefer Reveal: a string cannot be wiped.
-func (v Value) RevealString() string { return string(v.b) }
+func (v Value) RevealString() string { return string(v.Reveal()) }
 
 // IsZero reports whether there is no secret.
-func (v Value) IsZero() bool { return len(v.b) == 0 }
+func (v Value) IsZero() bool { return len(v.Reveal()) == 0 }
+
+// Equal compares in constant time.
+func (v Value) Equal(w Value) bool {
+	return subtle.ConstantTimeCompare(v.Reveal(), w.Reveal()) == 1
+}
 
 // Wipe overwrites the bytes. Copies made by others stay.
-func (v Value) Wipe() { clear(v.b) }
+func (v Value) Wipe() { clear(v.Reveal()) }
 
-// Format redacts under every fmt verb, %#v and %x among them.
+// Format redacts under the fmt verbs, %#v and %x among them.
 func (v Value) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(redacted)) }
 
 // String redacts.
