@@ -1,0 +1,8 @@
+# Read everything in the engine secret.
+path "secret/data/*" {
+  capabilities = ["read"]
+}
+
+path "secret/metadata/*" {
+  capabilities = ["list", "read"]
+}

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package custody
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"maps"
+	"time"
+
+	"clusterup.dev/clusterup/internal/secret"
+)
+
+// Intend records that an init with these holders is about to be sent, after it
+// has proven that what init answers could be kept: the bucket takes, gives back
+// and deletes, every holder can be sealed to, and this run can open what is
+// sealed to it. An intent of the same deal that got nowhere is taken up again
+// under its own nonce.
+func (e *Escrow) Intend(ctx context.Context, was Journal, holders []Holder, threshold int) (Journal, error) {
+	shares := make(map[string]int, len(holders))
+	for _, h := range holders {
+		shares[h.Name] += h.Shares
+	}
+	j := was
+	again := was.State == Intent && !was.Answer && was.Threshold == threshold &&
+		was.Runner == e.Runner.Name && maps.Equal(was.Shares, shares)
+	if !again {
+		j = Journal{Nonce: newNonce(), Threshold: threshold, Shares: shares, Runner: e.Runner.Name}
+	}
+	if err := e.preflight(ctx, j.Nonce, holders); err != nil {
+		return was, fmt.Errorf("before the init: %w", err)
+	}
+	if again {
+		return j, nil
+	}
+	return e.add(ctx, j, record{State: Intent, Threshold: threshold, Shares: shares})
+}
+
+// preflight rehearses with random bytes what will be done with the shares.
+func (e *Escrow) preflight(ctx context.Context, nonce string, holders []Holder) error {
+	probe := make([]byte, 32)
+	_, _ = rand.Read(probe) // never fails
+	for _, h := range holders {
+		if _, err := secret.Seal(probe, []secret.Recipient{h.Recipient}); err != nil {
+			return fmt.Errorf("sealing to %s: %w", h.Name, err)
+		}
+	}
+	sealed, err := secret.Seal(probe, []secret.Recipient{e.Runner.Recipient})
+	if err != nil {
+		return fmt.Errorf("sealing to %s: %w", e.Runner.Name, err)
+	}
+	opened, err := secret.Open(sealed, e.Identities)
+	if err != nil {
+		return fmt.Errorf("opening what is sealed to %s: %w", e.Runner.Name, err)
+	}
+	if string(opened.Reveal()) != string(probe) {
+		return errors.New("what was sealed does not open to what it was")
+	}
+	for _, prefix := range []string{keysPrefix, journalPrefix} {
+		key := prefix + nonce + "/probe" + hex.EncodeToString(probe[:6])
+		if err := e.putProven(ctx, key, sealed); err != nil {
+			return err
+		}
+		if err := e.Bucket.Delete(ctx, key); err != nil {
+			return fmt.Errorf("deleting %s: %w", key, err)
+		}
+	}
+	return nil
+}
+
+// newNonce names an init: the time to the microsecond, so that names sort, and
+// random bytes.
+func newNonce() string {
+	b := make([]byte, 4)
+	_, _ = rand.Read(b) // never fails
+	return time.Now().UTC().Format("20060102t150405.000000") + "-" + hex.EncodeToString(b)
+}

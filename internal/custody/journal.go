@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package custody
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"clusterup.dev/clusterup/internal/store"
+)
+
+// State is how far an init got, as the journal records it.
+type State string
+
+// The states, in their order. Between Intent and Stored lies the answer object,
+// which Journal.Answer reports.
+const (
+	Intent     State = "intent"     // init is about to be sent
+	Stored     State = "stored"     // every share is stored for its holder and was read back
+	Configured State = "configured" // the first configuration is done; the root token is still alive
+	Revoked    State = "revoked"    // the root token is revoked and its sealed copy is gone
+	Destroyed  State = "destroyed"  // the environment was destroyed; the shares are kept
+)
+
+// Journal is what the bucket knows of the newest init. The zero Journal means
+// that there never was one.
+type Journal struct {
+	Nonce     string
+	State     State // of the last record
+	Before    State // of the record before it: where a destroyed one stood
+	Threshold int
+	Shares    map[string]int // holder → shares dealt by the intent
+	Runner    string         // who began it, and can open the root token
+	Answer    bool           // the answer object is there
+
+	seq int
+}
+
+// Exists reports whether an init was ever begun.
+func (j Journal) Exists() bool { return j.Nonce != "" }
+
+// Safe reports whether the shares of this init are in the bucket.
+func (j Journal) Safe() bool {
+	return j.Answer || (j.Exists() && j.State != Intent && !(j.State == Destroyed && j.Before == Intent))
+}
+
+// Same reports whether two looks saw the same.
+func (j Journal) Same(o Journal) bool {
+	return j.Nonce == o.Nonce && j.seq == o.seq && j.Answer == o.Answer
+}
+
+// record is a journal entry. Only the intent carries the deal.
+type record struct {
+	State     State          `json:"state"`
+	At        time.Time      `json:"at"`
+	By        string         `json:"by"`
+	Threshold int            `json:"threshold,omitempty"`
+	Shares    map[string]int `json:"shares,omitempty"`
+}
+
+const (
+	journalPrefix = "vault/"
+	keysPrefix    = "keys/"
+	answerName    = "answer.json"
+)
+
+// Read finds the newest init by listing.
+func (e *Escrow) Read(ctx context.Context) (Journal, error) {
+	entries, err := e.Bucket.List(ctx, journalPrefix)
+	if err != nil {
+		return Journal{}, fmt.Errorf("listing the journal of Vault's init: %w", err)
+	}
+	j := newest(entries)
+	if !j.Exists() {
+		return j, nil
+	}
+	data, _, err := e.Bucket.Get(ctx, recordKey(j.Nonce, 1, Intent))
+	if err != nil {
+		return Journal{}, fmt.Errorf("reading the journal of Vault's init: %w", err)
+	}
+	var intent record
+	if err := json.Unmarshal(data, &intent); err != nil {
+		return Journal{}, fmt.Errorf("reading the journal of Vault's init: %s: %w", recordKey(j.Nonce, 1, Intent), err)
+	}
+	j.Threshold, j.Shares, j.Runner = intent.Threshold, intent.Shares, intent.By
+	return j, nil
+}
+
+// newest folds a listing into where the last nonce stands.
+func newest(entries []store.Entry) Journal {
+	var j Journal
+	type step struct {
+		seq   int
+		state State
+	}
+	var steps []step
+	answer := map[string]bool{}
+	for _, entry := range entries {
+		nonce, name, ok := strings.Cut(strings.TrimPrefix(entry.Key, journalPrefix), "/")
+		if !ok || nonce < j.Nonce {
+			continue
+		}
+		if name == answerName {
+			answer[nonce] = true
+			continue
+		}
+		num, state, ok := strings.Cut(strings.TrimSuffix(name, ".json"), "-")
+		seq, err := strconv.Atoi(num)
+		if !ok || err != nil {
+			continue
+		}
+		if nonce > j.Nonce {
+			j.Nonce, steps = nonce, nil
+		}
+		steps = append(steps, step{seq, State(state)})
+	}
+	slices.SortFunc(steps, func(a, b step) int { return cmp.Compare(a.seq, b.seq) })
+	for _, s := range steps {
+		j.seq, j.Before, j.State = s.seq, j.State, s.state
+	}
+	j.Answer = answer[j.Nonce]
+	return j
+}
+
+// Record adds a state to the journal of j and returns where it stands now.
+func (e *Escrow) Record(ctx context.Context, j Journal, state State) (Journal, error) {
+	return e.add(ctx, j, record{State: state})
+}
+
+func (e *Escrow) add(ctx context.Context, j Journal, r record) (Journal, error) {
+	r.At, r.By = time.Now().UTC().Truncate(time.Second), e.Runner.Name
+	data, err := json.Marshal(r)
+	if err != nil {
+		return j, fmt.Errorf("encoding the journal of Vault's init: %w", err)
+	}
+	if err := e.putProven(ctx, recordKey(j.Nonce, j.seq+1, r.State), data); err != nil {
+		return j, err
+	}
+	j.seq, j.Before, j.State = j.seq+1, j.State, r.State
+	return j, nil
+}
+
+func recordKey(nonce string, seq int, state State) string {
+	return fmt.Sprintf("%s%s/%04d-%s.json", journalPrefix, nonce, seq, state)
+}

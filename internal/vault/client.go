@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package vault
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"clusterup.dev/clusterup/internal/secret"
+)
+
+// client speaks to one Vault process over HTTPS. It retries nothing, follows no
+// redirect and reads nothing from the environment.
+type client struct{ http *http.Client }
+
+// quick bounds an ordinary request; init takes its own deadline.
+const quick = 10 * time.Second
+
+func newClient(ca []byte, dial func(ctx context.Context) (net.Conn, error)) (*client, error) {
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(ca) {
+		return nil, errors.New("the CA of Vault holds no certificate")
+	}
+	return &client{http: &http.Client{
+		Transport: &http.Transport{
+			DialContext:         func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx) },
+			TLSClientConfig:     &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots, ServerName: ServerName},
+			TLSHandshakeTimeout: quick,
+			ForceAttemptHTTP2:   true, // many requests at once over one dialled connection
+			HTTP2:               &http.HTTP2Config{SendPingTimeout: quick, PingTimeout: quick / 2},
+		},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}}, nil
+}
+
+func (c *client) close() { c.http.CloseIdleConnections() }
+
+// apiError is an answer of Vault's that is not a success.
+type apiError struct {
+	Method, Path string
+	Status       int
+	Messages     []string
+}
+
+func (e *apiError) Error() string {
+	s := fmt.Sprintf("%s %s: vault answered %d", e.Method, e.Path, e.Status)
+	if len(e.Messages) > 0 {
+		s += ": " + strings.Join(strings.Fields(strings.Join(e.Messages, "; ")), " ")
+	}
+	return s
+}
+
+// isStatus reports whether err is an answer with this status.
+func isStatus(err error, status int) bool {
+	var e *apiError
+	return errors.As(err, &e) && e.Status == status
+}
+
+// request is one call. Body is what is sent, nil for none; raw bytes go as they
+// are, so that the caller can wipe them.
+type request struct {
+	method, path string
+	token        secret.Value
+	body         any
+	accept       []int // statuses besides 2xx whose body is decoded into out
+	timeout      time.Duration
+}
+
+// do sends r and decodes the answer into out, unless that is nil. The bytes of
+// the answer are wiped.
+func (c *client) do(ctx context.Context, r request, out any) error {
+	if r.timeout == 0 {
+		r.timeout = quick
+	}
+	ctx, cancel := context.WithTimeout(ctx, r.timeout)
+	defer cancel()
+	body, err := encode(r.body)
+	if err != nil {
+		return fmt.Errorf("%s %s: %w", r.method, r.path, err)
+	}
+	req, err := http.NewRequestWithContext(ctx, r.method, "https://"+ServerName+"/v1/"+r.path, bytes.NewReader(body))
+	if err != nil {
+		return fmt.Errorf("%s %s: %w", r.method, r.path, err)
+	}
+	req.Header.Set("X-Vault-Request", "true")
+	if !r.token.IsZero() {
+		req.Header.Set("X-Vault-Token", r.token.RevealString())
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return fmt.Errorf("%s %s: %w", r.method, r.path, bare(err))
+	}
+	defer func() { _ = resp.Body.Close() }()
+	return r.read(resp, out)
+}
+
+func encode(body any) ([]byte, error) {
+	if raw, ok := body.([]byte); ok || body == nil {
+		return raw, nil
+	}
+	return json.Marshal(body)
+}
+
+// maxAnswer is above anything that is asked for here.
+const maxAnswer = 1 << 20
+
+func (r request) read(resp *http.Response, out any) error {
+	size := int64(maxAnswer)
+	if resp.ContentLength >= 0 {
+		size = min(size, resp.ContentLength+1)
+	}
+	buf := make([]byte, size) // one buffer: growing would leave copies behind
+	n, err := io.ReadFull(resp.Body, buf)
+	data := buf[:n]
+	defer clear(data)
+	switch {
+	case err == nil:
+		return fmt.Errorf("%s %s: the answer is too long", r.method, r.path)
+	case !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF):
+		return fmt.Errorf("%s %s: %w", r.method, r.path, err)
+	}
+	if !r.accepts(resp.StatusCode) {
+		var e struct {
+			Errors []string `json:"errors"`
+		}
+		_ = json.Unmarshal(data, &e) // an answer of something else has no messages
+		return &apiError{Method: r.method, Path: r.path, Status: resp.StatusCode, Messages: e.Errors}
+	}
+	if out == nil || len(data) == 0 {
+		return nil
+	}
+	if err := json.Unmarshal(data, out); err != nil {
+		return fmt.Errorf("%s %s: the answer is not understood", r.method, r.path) // err could quote it
+	}
+	return nil
+}
+
+func (r request) accepts(status int) bool {
+	return status >= 200 && status < 300 || slices.Contains(r.accept, status)
+}
+
+// bare drops the URL that net/http repeats.
+func bare(err error) error {
+	var u *url.Error
+	if errors.As(err, &u) {
+		return u.Err
+	}
+	return err
+}

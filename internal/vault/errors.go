@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package vault
+
+import (
+	"errors"
+	"fmt"
+
+	"clusterup.dev/clusterup/internal/custody"
+	"clusterup.dev/clusterup/internal/hint"
+)
+
+// What a run may find that it must not go on from. Nothing is ever wiped: each
+// says what is lost, what is safe, and what a person can do.
+var (
+	ErrForeign = errors.New("vault is initialised, and the bucket knows nothing of it")
+	ErrLost    = errors.New("vault is initialised, and its key shares were never stored")
+	ErrGone    = errors.New("vault says that it was never initialised, and its key shares are in the bucket")
+	ErrHalf    = errors.New("an init was cut off inside Vault")
+)
+
+func foreignError() error {
+	return hint.With(ErrForeign, "somebody else initialised it, or `store` names another bucket; clusterup takes over no Vault whose shares it did not deal")
+}
+
+func lostError(j custody.Journal) error {
+	return hint.With(fmt.Errorf("%w: a run ended between sending init %s and storing its answer, so nobody can ever unseal this Vault; no token of it was used, so nothing was put into it", ErrLost, j.Nonce),
+		"empty Vault's storage as docs/vault.md says under \"An init without shares\", then run create again; nothing is wiped until you do")
+}
+
+func goneError(j custody.Journal) error {
+	return hint.With(fmt.Errorf("%w: init %s got as far as %q, so its storage was lost or is another one", ErrGone, j.Nonce, j.State),
+		"restore Consul's data and run again; if it is lost for good, destroy the environment and create it anew: the shares stay in the bucket")
+}
+
+func halfError() error {
+	return hint.With(fmt.Errorf("%w: its storage holds a barrier and no seal configuration, so it holds no data and can never be unsealed", ErrHalf),
+		"empty Vault's storage as docs/vault.md says under \"An init without shares\", then run create again")
+}
+
+func loginError(err error) error {
+	return hint.With(fmt.Errorf("logging in to Vault as clusterup's own service account: %w", err),
+		"the auth method kubernetes, its role clusterup or its policy clusterup is not as it was left; docs/vault.md says under \"Locked out\" how the holders repair it")
+}

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package vault
+
+import (
+	"fmt"
+	"io/fs"
+	"path"
+	"strings"
+)
+
+// phase orders the writing of items: what a later one needs comes first.
+type phase int
+
+const (
+	auditing phase = iota // before anything else, so that all of it is logged
+	mounting
+	configuring
+	phases
+)
+
+// item is one thing in Vault that is managed: where it is read, which of its
+// fields are held to which values, and how it is written. Fields that are not
+// named, and things that are not listed, belong to others.
+type item struct {
+	subject string
+	phase   phase
+	path    string         // of the API, for reading and writing
+	list    string         // when the API reads it only in a list: that list's path
+	key     string         // and its name there
+	want    map[string]any // field → value, in JSON's terms
+	fixed   bool           // it cannot be changed in place: a difference is refused
+	replace bool           // it cannot be changed in place: it is taken away and made again
+}
+
+// The names of clusterup's own way in.
+const (
+	ownRole  = "clusterup" // role and ServiceAccount
+	audience = "vault"
+	tokenTTL = 600  // seconds, of clusterup's own tokens
+	podTTL   = 3600 // seconds, of a role's tokens unless it says otherwise
+)
+
+// managed is the list of everything that clusterup holds in place in Vault.
+func (v *Vault) managed() ([]item, error) {
+	items := []item{
+		{
+			subject: "audit device stdout", phase: auditing, path: "sys/audit/stdout", list: "sys/audit", key: "stdout/",
+			want: map[string]any{"type": "file", "options": map[string]any{"file_path": "stdout"}}, replace: true,
+		},
+		{
+			subject: "secrets engine secret", phase: mounting, path: "sys/mounts/secret",
+			want: map[string]any{"type": "kv", "options": map[string]any{"version": "2"}}, fixed: true,
+		},
+		{
+			subject: "auth method kubernetes", phase: mounting, path: "sys/auth/kubernetes",
+			want: map[string]any{"type": "kubernetes"}, fixed: true,
+		},
+		{
+			subject: "auth method kubernetes: configuration", phase: configuring, path: "auth/kubernetes/config",
+			want: map[string]any{
+				"kubernetes_host":      v.cfg.Reviewer.host(),
+				"kubernetes_ca_cert":   v.cfg.Reviewer.CA,
+				"disable_local_ca_jwt": v.cfg.Reviewer.CA != "",
+			},
+		},
+		role(Role{Name: ownRole, ServiceAccounts: []string{ownRole}, Namespaces: []string{v.cfg.Namespace}, Policies: []string{ownRole}, TTL: tokenTTL},
+			map[string]any{"token_no_default_policy": true}),
+	}
+	policies, err := policies(v.cfg.Files)
+	if err != nil {
+		return nil, err
+	}
+	items = append(items, policies...)
+	for _, r := range v.cfg.Settings.Roles {
+		items = append(items, role(r, nil))
+	}
+	return items, nil
+}
+
+// policies makes an item of every policies/<name>.hcl.
+func policies(files fs.FS) ([]item, error) {
+	names, err := fs.Glob(files, "policies/*.hcl")
+	if err != nil {
+		return nil, fmt.Errorf("finding Vault's policies: %w", err)
+	}
+	items := make([]item, 0, len(names))
+	for _, name := range names {
+		text, err := fs.ReadFile(files, name)
+		if err != nil {
+			return nil, fmt.Errorf("reading a policy of Vault's: %w", err)
+		}
+		policy := strings.TrimSuffix(path.Base(name), ".hcl")
+		items = append(items, item{
+			subject: "policy " + policy, phase: configuring, path: "sys/policies/acl/" + policy,
+			want: map[string]any{"policy": string(text)},
+		})
+	}
+	return items, nil
+}
+
+func role(r Role, extra map[string]any) item {
+	if r.Audience == "" {
+		r.Audience = audience
+	}
+	if r.TTL == 0 {
+		r.TTL = podTTL
+	}
+	want := map[string]any{
+		"bound_service_account_names":      list(r.ServiceAccounts),
+		"bound_service_account_namespaces": list(r.Namespaces),
+		"token_policies":                   list(r.Policies),
+		"audience":                         r.Audience,
+		"token_ttl":                        float64(r.TTL),
+		"token_max_ttl":                    float64(r.TTL),
+	}
+	for k, v := range extra {
+		want[k] = v
+	}
+	return item{subject: "role " + r.Name, phase: configuring, path: "auth/kubernetes/role/" + r.Name, want: want}
+}
+
+func list(names []string) []any {
+	out := make([]any, 0, len(names))
+	for _, n := range names {
+		out = append(out, n)
+	}
+	return out
+}

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package vault
+
+import (
+	"context"
+
+	"clusterup.dev/clusterup/internal/custody"
+)
+
+// Status is what `clusterup status` shows. It holds no secret.
+type Status struct {
+	Pods        map[string]State  `json:"pods"`             // one entry an expected replica
+	Causes      map[string]string `json:"causes,omitempty"` // pod → why it is unreachable
+	Initialised bool              `json:"initialised"`
+	Active      string            `json:"active,omitempty"` // the active pod
+	Standbys    int               `json:"standbys"`
+	Shares      map[string]int    `json:"shares,omitempty"` // holder → shares stored for them
+	Threshold   int               `json:"threshold,omitempty"`
+	RootRevoked bool              `json:"rootRevoked"`
+}
+
+// Healthy reports whether one replica is active and all others stand by.
+func (s Status) Healthy() bool { return s.Active != "" && s.Standbys == len(s.Pods)-1 }
+
+// Status looks at every replica and at what the bucket keeps. Unreachable
+// replicas are no error.
+func (v *Vault) Status(ctx context.Context) (Status, error) {
+	status := Status{Pods: map[string]State{}}
+	replicas, err := v.look(ctx)
+	if err != nil {
+		return status, err
+	}
+	for _, r := range replicas {
+		status.Pods[r.pod.Name] = r.state
+		switch r.state {
+		case Active:
+			status.Active = r.pod.Name
+		case Standby:
+			status.Standbys++
+		case Unreachable:
+			if status.Causes == nil {
+				status.Causes = map[string]string{}
+			}
+			status.Causes[r.pod.Name] = reason(r)
+		case Sealed, Uninitialised:
+		}
+	}
+	if status.Initialised, _, err = answered(replicas); err != nil {
+		return status, err
+	}
+	escrow, err := v.cfg.Escrow(ctx)
+	if err != nil {
+		return status, err
+	}
+	journal, err := escrow.Read(ctx)
+	if err != nil || !journal.Exists() {
+		return status, err
+	}
+	status.Threshold, status.RootRevoked = journal.Threshold, journal.State == custody.Revoked
+	status.Shares, err = escrow.Dealt(ctx, journal)
+	return status, err
+}

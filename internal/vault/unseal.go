@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package vault
+
+import (
+	"context"
+	"encoding/base64"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"clusterup.dev/clusterup/internal/converge"
+	"clusterup.dev/clusterup/internal/custody"
+	"clusterup.dev/clusterup/internal/hint"
+	"clusterup.dev/clusterup/internal/secret"
+)
+
+// unsealStep opens every sealed replica and sees one active and the rest standby.
+type unsealStep struct{ v *Vault }
+
+func (unsealStep) Name() string { return "vault/unseal" }
+
+func (s unsealStep) Plan(ctx context.Context) (converge.Plan, error) {
+	replicas, err := s.v.look(ctx)
+	if err != nil {
+		return converge.Plan{}, err
+	}
+	initialised, _, err := answered(replicas)
+	if err != nil {
+		return converge.Plan{}, err
+	}
+	if !initialised {
+		return converge.Plan{After: "vault/init"}, nil
+	}
+	var plan converge.Plan
+	for _, r := range replicas {
+		subject := "Vault " + r.pod.Name
+		switch r.state {
+		case Sealed, Uninitialised: // a replica may learn of an init a moment later than the others
+			plan.Changes = append(plan.Changes, converge.Change{Subject: subject, Action: converge.Run, Note: "unseal"})
+		case Unreachable:
+			plan.Changes = append(plan.Changes, converge.Change{Subject: subject, Action: converge.Wait, Note: reason(r)})
+		case Active, Standby:
+		}
+	}
+	if _, ok := active(replicas); !ok && plan.Empty() {
+		plan.Changes = []converge.Change{{Subject: "Vault", Action: converge.Wait, Note: "no replica is active"}}
+	}
+	return plan, nil
+}
+
+// Apply unseals whatever is sealed until all is well, those replicas too that
+// were sealed after the plan was made.
+func (s unsealStep) Apply(ctx context.Context, _ converge.Plan) error {
+	escrow, err := s.v.cfg.Escrow(ctx)
+	if err != nil {
+		return err
+	}
+	journal, err := escrow.Read(ctx)
+	if err != nil {
+		return err
+	}
+	shares := sync.OnceValues(func() ([]secret.Value, error) { return escrow.Open(ctx, journal) })
+	used := false
+	defer func() {
+		if used {
+			opened, _ := shares()
+			wipe(opened)
+		}
+	}()
+	return converge.Until(ctx, "every replica of Vault to be unsealed", s.v.cfg.Timeout, func(ctx context.Context) (bool, string, error) {
+		replicas, err := s.v.look(ctx)
+		if err != nil {
+			return false, "", err
+		}
+		if sealed := inState(replicas, Sealed); len(sealed) > 0 {
+			used = true
+			opened, err := shares()
+			if err != nil {
+				return false, "", converge.Permanent(err)
+			}
+			if err := unsealAll(ctx, sealed, opened, journal); err != nil {
+				return false, "", err
+			}
+			if replicas, err = s.v.look(ctx); err != nil {
+				return false, "", err
+			}
+		}
+		pending := notServing(replicas)
+		return pending == "", pending, nil
+	})
+}
+
+// Destroy has nothing to remove.
+func (unsealStep) Destroy(context.Context) error { return nil }
+
+// unsealAll gives the shares to every sealed replica, all at the same time.
+func unsealAll(ctx context.Context, sealed []replica, shares []secret.Value, j custody.Journal) error {
+	errs := make([]error, len(sealed))
+	var group sync.WaitGroup
+	for i, r := range sealed {
+		group.Go(func() { errs[i] = r.peer.unseal(ctx, shares) })
+	}
+	group.Wait()
+	for i, err := range errs {
+		switch {
+		case isStatus(err, http.StatusBadRequest):
+			return converge.Permanent(hint.With(
+				fmt.Errorf("the key shares of init %s do not open %s: %w", j.Nonce, sealed[i].pod.Name, err),
+				"its storage is not the one that these shares were dealt for, or it was rekeyed by other means"))
+		case err != nil:
+			return fmt.Errorf("unsealing %s: %w", sealed[i].pod.Name, err)
+		}
+	}
+	return nil
+}
+
+// unseal gives one replica the shares. What others gave before is dropped first:
+// Vault cannot tell which of several shares is the wrong one.
+func (c *client) unseal(ctx context.Context, shares []secret.Value) error {
+	var status struct {
+		Sealed   bool `json:"sealed"`
+		Progress int  `json:"progress"`
+	}
+	if err := c.do(ctx, request{method: http.MethodGet, path: "sys/seal-status"}, &status); err != nil || !status.Sealed {
+		return err
+	}
+	if status.Progress > 0 {
+		if err := c.do(ctx, request{method: http.MethodPut, path: "sys/unseal", body: []byte(`{"reset":true}`)}, nil); err != nil {
+			return err
+		}
+	}
+	for _, share := range shares {
+		if err := c.give(ctx, share, &status); err != nil || !status.Sealed {
+			return err
+		}
+	}
+	return nil
+}
+
+// unsealDeadline is long: the last share makes Vault read its keyring.
+const unsealDeadline = time.Minute
+
+func (c *client) give(ctx context.Context, share secret.Value, out any) error {
+	raw := share.Reveal()
+	body := make([]byte, 0, len(`{"key":""}`)+base64.StdEncoding.EncodedLen(len(raw)))
+	body = append(body, `{"key":"`...)
+	body = base64.StdEncoding.AppendEncode(body, raw)
+	body = append(body, `"}`...)
+	defer clear(body)
+	return c.do(ctx, request{method: http.MethodPut, path: "sys/unseal", body: body, timeout: unsealDeadline}, out)
+}
+
+func inState(replicas []replica, state State) []replica {
+	var in []replica
+	for _, r := range replicas {
+		if r.state == state {
+			in = append(in, r)
+		}
+	}
+	return in
+}
+
+// notServing says what keeps one replica from being active and the rest from
+// standing by; "" when nothing does.
+func notServing(replicas []replica) string {
+	var missing []string
+	for _, r := range replicas {
+		if r.state != Active && r.state != Standby {
+			missing = append(missing, r.pod.Name+": "+reason(r))
+		}
+	}
+	if len(missing) == 0 && len(inState(replicas, Active)) != 1 {
+		return "no replica is active yet"
+	}
+	return strings.Join(missing, ", ")
+}
+
+// reason is a clause on why a replica does not serve.
+func reason(r replica) string {
+	if r.err != nil {
+		return r.err.Error()
+	}
+	return string(r.state)
+}
+
+func wipe(values []secret.Value) {
+	for _, v := range values {
+		v.Wipe()
+	}
+}

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package vault initialises, unseals and configures a Vault that runs as pods:
+// three steps over Vault's HTTP API, which say what they would do before they do
+// it. What init hands out is kept by package custody.
+//
+// The client is a few lines over net/http rather than hashicorp/vault/api: that
+// one reads VAULT_* from the environment even when it is given a configuration
+// (a VAULT_CACERT meant for another Vault makes it fail), keeps tokens and
+// shares in strings that cannot be wiped, and retries.
+package vault
+
+import (
+	"cmp"
+	"context"
+	"io/fs"
+	"net"
+	"sync"
+	"time"
+
+	"clusterup.dev/clusterup/internal/converge"
+	"clusterup.dev/clusterup/internal/custody"
+	"clusterup.dev/clusterup/internal/secret"
+)
+
+// Pod is a pod of the Vault StatefulSet.
+type Pod struct {
+	Name    string // "vault-0"
+	UID     string
+	Running bool
+}
+
+// Pods reaches the pods of one Vault.
+type Pods interface {
+	// List names those that exist, none being no error. Before there is a
+	// cluster the error wraps converge.ErrNotYet.
+	List(ctx context.Context) ([]Pod, error)
+	// Dial connects to Vault's port inside the pod.
+	Dial(ctx context.Context, pod string) (net.Conn, error)
+}
+
+// Tokens makes short-lived tokens of Kubernetes ServiceAccounts.
+type Tokens interface {
+	Token(ctx context.Context, serviceAccount string, audiences []string, ttl time.Duration) (secret.Value, error)
+}
+
+// Config is what the steps need. All of it is required but Settings.Roles.
+type Config struct {
+	Pods   Pods
+	Tokens Tokens // of the namespace that Vault runs in
+	// CA gives the certificate of Vault's CA in PEM; before it is made, the
+	// error wraps converge.ErrNotYet.
+	CA func(ctx context.Context) ([]byte, error)
+	// Escrow keeps what init hands out; before there is a bucket, the error
+	// wraps converge.ErrNotYet.
+	Escrow func(ctx context.Context) (*custody.Escrow, error)
+	// Holders, in the order of Settings.Holders.
+	Holders  []custody.Holder
+	Settings Settings
+	// Files is the add-on's files folder: each policies/<name>.hcl is a policy.
+	Files fs.FS
+	// Namespace is the Kubernetes namespace that Vault runs in.
+	Namespace string
+	// Reviewer is who Vault asks about the tokens of pods; zero is the cluster
+	// that Vault runs in.
+	Reviewer Reviewer
+	// Timeout bounds each wait for pods and for replicas. Zero is five minutes.
+	Timeout time.Duration
+}
+
+// Reviewer is a Kubernetes API server as Vault reaches it.
+type Reviewer struct {
+	Host string // "https://..."
+	CA   string // PEM; empty means what Vault's own pod is given
+}
+
+func (r Reviewer) host() string { return cmp.Or(r.Host, "https://kubernetes.default.svc") }
+
+// Vault is one highly available Vault and the steps that make it useful.
+type Vault struct {
+	cfg Config
+
+	mu    sync.Mutex
+	peers map[string]*client // by pod UID
+}
+
+// Selector finds Vault's pods, and Port is where they answer.
+const (
+	Selector = "app.kubernetes.io/name=vault,app.kubernetes.io/component=server"
+	Port     = 8200
+)
+
+// ServerName is the name in Vault's certificate that every connection verifies.
+const ServerName = "vault.vault.svc"
+
+// New prepares the steps. It connects to nothing.
+func New(cfg Config) *Vault {
+	if cfg.Timeout == 0 {
+		cfg.Timeout = 5 * time.Minute
+	}
+	return &Vault{cfg: cfg, peers: map[string]*client{}}
+}
+
+// Steps returns vault/init, vault/unseal and vault/configure. Each needs the one
+// before it; the first needs the add-on's objects to be applied.
+func (v *Vault) Steps() []converge.Step {
+	return []converge.Step{initStep{v}, unsealStep{v}, configureStep{v}}
+}
+
+// Close gives up the connections.
+func (v *Vault) Close() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for uid, c := range v.peers {
+		c.close()
+		delete(v.peers, uid)
+	}
+}
