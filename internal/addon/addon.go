@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package addon turns a folder into Kubernetes objects: metadata, values,
+// templates. It names hooks and tokens and knows none of them; it never talks
+// to a cluster or a bucket.
+package addon
+
+import (
+	"io/fs"
+	"time"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"gopkg.in/yaml.v3"
+)
+
+// What addon.yaml has to say it is.
+const (
+	APIVersion = "clusterup.dev/v1alpha1"
+	Kind       = "Addon"
+)
+
+// Addon is one add-on folder, read and checked.
+type Addon struct {
+	APIVersion  string            `yaml:"apiVersion"`
+	Kind        string            `yaml:"kind"`
+	Name        string            `yaml:"name"`        // the name of its folder
+	Version     string            `yaml:"version"`     // of what it installs
+	Description string            `yaml:"description"` // one line
+	Namespace   string            `yaml:"namespace"`   // of its objects; its name when empty
+	Needs       []string          `yaml:"needs"`       // add-ons that have to be ready before it
+	Values      map[string]any    `yaml:"values"`      // defaults of what an environment may set
+	Images      map[string]string `yaml:"images"`      // exact references by key
+	Tokens      []Token           `yaml:"tokens"`
+	Ready       Ready             `yaml:"ready"`
+	Hooks       []Hook            `yaml:"hooks"`
+
+	// Asked is what it asks of other add-ons (policies, credentials), under
+	// their names: only they know what it means. See Asks.
+	Asked map[string]map[string]any `yaml:",inline"`
+
+	Source string `yaml:"-"` // where it comes from: "built-in" or a path
+	Dir    string `yaml:"-"` // its folder as errors name it: "addons/consul"
+
+	files  fs.FS
+	schema *jsonschema.Schema // nil when there is no values.schema.json
+	root   *yaml.Node         // addon.yaml, for positions
+}
+
+// Token is a secret that is made once for an environment, before anything is
+// rendered. CommonName, DNS and IPs may be templates over the values.
+type Token struct {
+	Name       string   `yaml:"name"`
+	Kind       string   `yaml:"kind"`
+	CA         string   `yaml:"ca"` // of a cert: "consul/ca"; own tokens may leave the add-on out
+	CommonName string   `yaml:"commonName"`
+	DNS        []string `yaml:"dns"`
+	IPs        []string `yaml:"ips"`
+	Server     bool     `yaml:"server"`
+	Client     bool     `yaml:"client"`
+	Length     int      `yaml:"length"`
+}
+
+// Ready says when the objects of the add-on count as ready.
+type Ready struct {
+	Timeout time.Duration `yaml:"timeout"` // five minutes when zero
+	Skip    []string      `yaml:"skip"`    // "StatefulSet/vault": not waited for, a hook does
+}
+
+// Hook is work that manifests cannot do, by the name under which the program
+// knows it. Strings in With may be templates over the values.
+type Hook struct {
+	Use  string         `yaml:"use"`
+	With map[string]any `yaml:"with"`
+}
+
+// Names of what is in a folder.
+const (
+	metadataFile = "addon.yaml"
+	schemaFile   = "values.schema.json"
+	manifestsDir = "manifests"
+	filesDir     = "files"
+)
+
+// Files is the whole folder, for hooks that are given the name of a file.
+func (a *Addon) Files() fs.FS { return a.files }
+
+// At says where in addon.yaml the thing at path is: "addons/x/addon.yaml:12:5".
+// A path that leads nowhere gives the nearest thing above it.
+func (a *Addon) At(path ...any) string {
+	return position(a.Dir+"/"+metadataFile, lookup(a.root, path))
+}

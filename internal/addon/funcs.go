@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package addon
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+	"text/template"
+
+	"github.com/Masterminds/sprig/v3"
+
+	"clusterup.dev/clusterup/internal/hint"
+)
+
+// pureFuncs are sprig's functions without those whose answer depends on the
+// clock, the machine, the network or chance, and a few for YAML.
+func pureFuncs() template.FuncMap {
+	funcs := sprig.HermeticTxtFuncMap()
+	for _, name := range []string{
+		"ago", "toDate", "mustToDate", "must_date_modify", "mustDateModify", "durationRound", "unixEpoch", // clock, zone
+		"osBase", "osClean", "osDir", "osExt", "osIsAbs", // differ by machine
+		"shuffle", "randInt", "bcrypt", "htpasswd", "encryptAES", "decryptAES", "derivePassword", // chance
+		"genPrivateKey", "buildCustomCert", "genCA", "genCAWithKey", "genSelfSignedCert",
+		"genSelfSignedCertWithKey", "genSignedCert", "genSignedCertWithKey",
+	} {
+		delete(funcs, name)
+	}
+	funcs["keys"] = sortedKeys // sprig's give the order of the map, which changes
+	funcs["values"] = sortedValues
+	funcs["toYaml"] = toYAML
+	funcs["fromYaml"] = fromYAML
+	funcs["toJson"] = toJSON
+	return funcs
+}
+
+func sortedKeys(dicts ...map[string]any) []string {
+	var keys []string
+	for _, dict := range dicts {
+		keys = append(keys, slices.Sorted(maps.Keys(dict))...)
+	}
+	return keys
+}
+
+func sortedValues(dict map[string]any) []any {
+	values := make([]any, 0, len(dict))
+	for _, key := range slices.Sorted(maps.Keys(dict)) {
+		values = append(values, dict[key])
+	}
+	return values
+}
+
+func toYAML(value any) (string, error) {
+	out, err := marshalYAML(value)
+	return strings.TrimSuffix(string(out), "\n"), err
+}
+
+func fromYAML(text string) (any, error) {
+	var out any
+	if err := unmarshalYAML([]byte(text), &out); err != nil {
+		return nil, err
+	}
+	return normalise(out), nil
+}
+
+// toJSON leaves <, > and & as they are, unlike sprig's.
+func toJSON(value any) (string, error) {
+	var b bytes.Buffer
+	encoder := json.NewEncoder(&b)
+	encoder.SetEscapeHTML(false)
+	err := encoder.Encode(value)
+	return strings.TrimSuffix(b.String(), "\n"), err
+}
+
+// funcs are the functions that manifests have beside the pure ones.
+func (r *renderer) funcs() template.FuncMap {
+	return template.FuncMap{
+		"token":   r.token,
+		"public":  r.public,
+		"image":   r.image,
+		"file":    r.file,
+		"glob":    r.glob,
+		"include": r.include,
+	}
+}
+
+func (r *renderer) token(id string) (string, error) {
+	if err := r.mayUse(id); err != nil {
+		return "", err
+	}
+	value, ok := r.Tokens.Secret(id)
+	if !ok {
+		return "", r.unknownToken(id)
+	}
+	r.revealed = append(r.revealed, value)
+	return value.RevealString(), nil
+}
+
+func (r *renderer) public(id string) (string, error) {
+	if err := r.mayUse(id); err != nil {
+		return "", err
+	}
+	switch text, ok := r.Tokens.Public(id); {
+	case !ok:
+		return "", r.unknownToken(id)
+	case text == "":
+		return "", fmt.Errorf("token %s has no public half", id)
+	default:
+		return text, nil
+	}
+}
+
+func (r *renderer) mayUse(id string) error {
+	owner, name, ok := strings.Cut(id, "/")
+	if !ok || owner == "" || name == "" || strings.Contains(name, "/") {
+		return hint.With(fmt.Errorf("%q names no token", id), "write add-on and name: %s/%s", r.Addon.Name, id)
+	}
+	if owner != r.Addon.Name && !slices.Contains(r.Addon.Needs, owner) {
+		return hint.With(fmt.Errorf("token %s belongs to %s, which %s does not need", id, owner, r.Addon.Name),
+			"list %s under needs in %s/%s", owner, r.Addon.Dir, metadataFile)
+	}
+	if owner == r.Addon.Name && !slices.ContainsFunc(r.Addon.Tokens, func(t Token) bool { return t.Name == name }) {
+		return r.unknownToken(id)
+	}
+	return nil
+}
+
+func (r *renderer) unknownToken(id string) error {
+	known := make(map[string]bool)
+	for _, t := range r.Addon.Tokens {
+		known[r.Addon.Name+"/"+t.Name] = true
+	}
+	owner, _, _ := strings.Cut(id, "/")
+	if owner != r.Addon.Name {
+		return hint.With(fmt.Errorf("there is no token %s", id), "the tokens of %s are listed in its addon.yaml", owner)
+	}
+	return hint.With(fmt.Errorf("there is no token %s", id), "%s", suggest(id, known))
+}
+
+func (r *renderer) image(key string) (string, error) {
+	ref, ok := r.Addon.Images[key]
+	if !ok {
+		return "", hint.With(fmt.Errorf("there is no image %q in %s", key, metadataFile), "%s", suggest(key, r.Addon.Images))
+	}
+	return Mirror(ref, r.Images), nil
+}
+
+func (r *renderer) file(name string) (string, error) {
+	data, err := fs.ReadFile(r.Addon.files, path.Join(filesDir, name))
+	if !fs.ValidPath(name) || err != nil {
+		return "", fmt.Errorf("there is no file %s", path.Join(r.Addon.Dir, filesDir, name))
+	}
+	return string(data), nil
+}
+
+// glob gives names below files/, sorted; none is an error, as a pattern that
+// matches nothing is a mistake.
+func (r *renderer) glob(pattern string) ([]string, error) {
+	matches, err := fs.Glob(r.Addon.files, path.Join(filesDir, pattern))
+	if err != nil || len(matches) == 0 {
+		return nil, fmt.Errorf("no file matches %s", path.Join(r.Addon.Dir, filesDir, pattern))
+	}
+	for i := range matches {
+		matches[i] = strings.TrimPrefix(matches[i], filesDir+"/")
+	}
+	slices.Sort(matches)
+	return matches, nil
+}
+
+// maxIncludes bounds templates that include themselves.
+const maxIncludes = 100
+
+func (r *renderer) include(name string, data any) (string, error) {
+	if r.depth++; r.depth > maxIncludes {
+		return "", fmt.Errorf("templates include each other more than %d deep", maxIncludes)
+	}
+	defer func() { r.depth-- }()
+	if r.templates.Lookup(name) == nil {
+		return "", hint.With(fmt.Errorf("there is no template %q", name), "%s", suggest(name, r.defined()))
+	}
+	var b bytes.Buffer
+	if err := r.templates.ExecuteTemplate(&limited{Buffer: &b}, name, data); err != nil {
+		return "", included(err)
+	}
+	return b.String(), nil
+}
+
+func (r *renderer) defined() map[string]bool {
+	names := make(map[string]bool)
+	for _, t := range r.templates.Templates() {
+		if !strings.Contains(t.Name(), "/") {
+			names[t.Name()] = true
+		}
+	}
+	return names
+}

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package addon
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+
+	"clusterup.dev/clusterup/internal/hint"
+)
+
+// Load reads and checks the add-on folder that files is the root of. dir is how
+// errors name the folder; its last element is the name that the add-on must have.
+func Load(files fs.FS, dir string) (*Addon, error) {
+	data, err := fs.ReadFile(files, metadataFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, hint.With(fmt.Errorf("%s: has no %s", dir, metadataFile), "every folder beside add-ons is one: docs/addons.md says what belongs into it")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading add-on %s: %w", dir, err)
+	}
+	a := &Addon{Dir: dir, files: files}
+	if a.root, err = decodeStrict(dir+"/"+metadataFile, data, a); err != nil {
+		return nil, err
+	}
+	if a.Namespace == "" {
+		a.Namespace = a.Name
+	}
+	a.Values, _ = normalise(a.Values).(map[string]any)
+	for i := range a.Hooks {
+		a.Hooks[i].With, _ = normalise(a.Hooks[i].With).(map[string]any)
+	}
+	for owner, ask := range a.Asked {
+		a.Asked[owner], _ = normalise(ask).(map[string]any)
+	}
+	if err := a.check(); err != nil {
+		return nil, err
+	}
+	if a.schema, err = loadSchema(files, dir); err != nil {
+		return nil, err
+	}
+	return a, nil
+}
+
+var (
+	dnsLabel = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$`)
+	hookName = regexp.MustCompile(`^[a-z][a-z0-9-]*(\.[a-z][a-z0-9-]*)*$`)
+)
+
+func (a *Addon) check() error {
+	fields, _ := fieldsOf(reflect.TypeFor[Addon]())
+	folder := a.Dir[strings.LastIndex(a.Dir, "/")+1:]
+	switch {
+	case a.APIVersion != APIVersion:
+		return hint.With(a.errorf(field("apiVersion"), "apiVersion is %q", a.APIVersion), "this program reads %s", APIVersion)
+	case a.Kind != Kind:
+		return hint.With(a.errorf(field("kind"), "kind is %q", a.Kind), "it has to be %s", Kind)
+	case !dnsLabel.MatchString(a.Name):
+		return hint.With(a.errorf(field("name"), "%q cannot name an add-on", a.Name), "small letters, digits and hyphens, at most 63")
+	case fields[a.Name] != nil:
+		return a.errorf(field("name"), "%s is the name of a field and cannot name an add-on", a.Name)
+	case a.Name != folder:
+		return hint.With(a.errorf(field("name"), "the add-on is named %s and its folder %s", a.Name, folder), "give both the same name")
+	case a.Version == "":
+		return a.errorf(field("version"), "version is missing")
+	case !dnsLabel.MatchString(a.Namespace):
+		return a.errorf(field("namespace"), "%q cannot name a namespace", a.Namespace)
+	case a.Ready.Timeout < 0:
+		return a.errorf(field("ready", "timeout"), "ready.timeout is negative")
+	}
+	for _, check := range []func() error{a.checkNeeds, a.checkAsked, a.checkImages, a.checkTokens, a.checkReady, a.checkHooks} {
+		if err := check(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *Addon) checkNeeds() error {
+	seen := make(map[string]bool)
+	for i, need := range a.Needs {
+		switch {
+		case need == a.Name:
+			return a.errorf(field("needs", i), "%s needs itself", a.Name)
+		case seen[need]:
+			return a.errorf(field("needs", i), "%s is needed twice", need)
+		case !dnsLabel.MatchString(need):
+			return a.errorf(field("needs", i), "%q cannot name an add-on", need)
+		}
+		seen[need] = true
+	}
+	return nil
+}
+
+// checkAsked refuses fields that name neither this add-on nor one that it needs:
+// they are misspelt.
+func (a *Addon) checkAsked() error {
+	fields, _ := fieldsOf(reflect.TypeFor[Addon]())
+	for _, owner := range slices.Sorted(maps.Keys(a.Asked)) {
+		if owner != a.Name && !slices.Contains(a.Needs, owner) {
+			at := fmt.Sprintf("%s: unknown field %q", a.atKey(owner), owner)
+			return hint.With(errors.New(at), "%s", suggest(owner, fields))
+		}
+	}
+	return nil
+}
+
+func (a *Addon) checkReady() error {
+	for i, skip := range a.Ready.Skip {
+		if kind, name, ok := strings.Cut(skip, "/"); !ok || kind == "" || name == "" || strings.Contains(name, "/") {
+			return hint.With(a.errorf(field("ready", "skip", i), "%q does not name an object", skip), `write kind and name: "StatefulSet/web"`)
+		}
+	}
+	return nil
+}
+
+func (a *Addon) checkHooks() error {
+	for i, hook := range a.Hooks {
+		if !hookName.MatchString(hook.Use) {
+			return a.errorf(field("hooks", i, "use"), "%q cannot name a hook", hook.Use)
+		}
+	}
+	return nil
+}
+
+// atKey is the place of a field itself.
+func (a *Addon) atKey(key string) string {
+	for i := 0; a.root != nil && i+1 < len(a.root.Content); i += 2 {
+		if a.root.Content[i].Value == key {
+			return position(a.Dir+"/"+metadataFile, a.root.Content[i])
+		}
+	}
+	return a.At()
+}
+
+func field(steps ...any) []any { return steps }
+
+func (a *Addon) errorf(path []any, format string, args ...any) error {
+	return fmt.Errorf("%s: %s", a.At(path...), fmt.Sprintf(format, args...))
+}

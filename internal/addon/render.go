@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package addon
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"strings"
+	"text/template"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"clusterup.dev/clusterup/internal/hint"
+	"clusterup.dev/clusterup/internal/secret"
+	"clusterup.dev/clusterup/templates"
+)
+
+// Tokens answers what was made for an environment, by "addon/name".
+type Tokens interface {
+	Secret(id string) (secret.Value, bool)
+	// Public is the half that anyone may see; empty when the token has none.
+	Public(id string) (string, bool)
+}
+
+// Input is what a render depends on, beside the folder: nothing else.
+type Input struct {
+	Addon       *Addon
+	Values      map[string]any // as Merge gave them
+	Environment string
+	Images      map[string]string // the environment's mirrors, see Mirror
+	Tokens      Tokens
+}
+
+// Object is one Kubernetes object and the place in the folder that gave it.
+type Object struct {
+	*unstructured.Unstructured
+	File string
+	Line int
+
+	generated bool // a Namespace that no manifest asked for
+}
+
+// Where is "file:line".
+func (o Object) Where() string { return fmt.Sprintf("%s:%d", o.File, o.Line) }
+
+// Title is how plans and errors call the object: "ConfigMap demo/settings".
+func (o Object) Title() string {
+	if o.GetNamespace() == "" {
+		return o.GetKind() + " " + o.GetName()
+	}
+	return o.GetKind() + " " + o.GetNamespace() + "/" + o.GetName()
+}
+
+// Render gives the objects of an add-on in the order in which they are to be
+// applied, labelled, in their namespace, each once. The same input gives the
+// same objects. Errors carry file and line of the template and never a secret.
+func Render(in Input) ([]Object, error) {
+	r := &renderer{Input: in}
+	if err := r.parse(); err != nil {
+		return nil, r.scrub(err)
+	}
+	var objects []Object
+	for _, file := range r.manifests {
+		found, err := r.renderFile(file)
+		if err != nil {
+			return nil, r.scrub(err)
+		}
+		objects = append(objects, found...)
+	}
+	if err := r.finish(&objects); err != nil {
+		return nil, r.scrub(err)
+	}
+	return objects, nil
+}
+
+type renderer struct {
+	Input
+	templates *template.Template
+	manifests []string // paths inside the folder, sorted
+	sources   map[string]string
+	revealed  []secret.Value // tokens that templates were given
+	depth     int            // of includes
+}
+
+// data is what templates see.
+type data struct {
+	Values      map[string]any
+	Environment struct{ Name string }
+	Addon       struct{ Name, Version string }
+	Namespace   string
+}
+
+func (a *Addon) data(environment string, values map[string]any) data {
+	copied, _ := normalise(values).(map[string]any) // templates can change maps: each gets its own
+	d := data{Values: copied, Namespace: a.Namespace}
+	d.Environment.Name = environment
+	d.Addon.Name, d.Addon.Version = a.Name, a.Version
+	return d
+}
+
+// parse reads partials and manifests. A file whose name starts with _ only
+// defines templates.
+func (r *renderer) parse() error {
+	r.sources = make(map[string]string)
+	r.templates = template.New("").Option("missingkey=error").Funcs(pureFuncs()).Funcs(r.funcs())
+	if err := r.parseFolder(templates.Partials, "partials", "templates/partials"); err != nil {
+		return err
+	}
+	return r.parseFolder(r.Addon.files, manifestsDir, r.Addon.Dir+"/"+manifestsDir)
+}
+
+func (r *renderer) parseFolder(files fs.FS, root, display string) error {
+	err := fs.WalkDir(files, root, func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || strings.HasPrefix(d.Name(), ".") {
+			return err
+		}
+		shown := display + strings.TrimPrefix(name, root)
+		partial := strings.HasPrefix(d.Name(), "_") || root != manifestsDir
+		if ext := path.Ext(name); !partial && ext != ".yaml" && ext != ".yml" {
+			return fmt.Errorf("%s: manifests are .yaml files, and templates to include start with _", shown)
+		}
+		text, err := fs.ReadFile(files, name)
+		if err != nil {
+			return fmt.Errorf("reading %s: %w", shown, err)
+		}
+		if _, err := r.templates.New(shown).Parse(string(text)); err != nil {
+			return templateError(err)
+		}
+		r.sources[shown] = string(text)
+		if !partial {
+			r.manifests = append(r.manifests, shown)
+		}
+		return nil
+	})
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // an add-on can consist of hooks alone
+	}
+	return err
+}
+
+func (r *renderer) renderFile(name string) ([]Object, error) {
+	out := newTracker(name, r.templates, r.sources)
+	err := r.templates.ExecuteTemplate(out, name, r.Addon.data(r.Environment, r.Values))
+	switch {
+	case errors.Is(err, errNoValue):
+		file, line := out.here()
+		return nil, fault(file, line, "%v", err)
+	case errors.Is(err, errTooLong):
+		return nil, fault(name, 0, "%v", err)
+	case err != nil:
+		return nil, hint.With(templateError(err), "%s", missingHint(err, r.Values))
+	}
+	return parseDocuments(out)
+}
