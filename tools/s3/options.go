@@ -66,14 +66,14 @@ func (o options) check(rest []string) error {
 	return nil
 }
 
-type credentials struct {
+type keyPair struct {
 	AccessKey string `json:"accessKey"`
 	SecretKey string `json:"secretKey"`
 }
 
 // readCredentials insists on a file that only its owner can read.
-func readCredentials(path string) (credentials, error) {
-	var c credentials
+func readCredentials(path string) (keyPair, error) {
+	var c keyPair
 	f, err := os.Open(path)
 	if err != nil {
 		return c, fmt.Errorf("open credentials: %w", err)
