@@ -66,7 +66,7 @@ func LoadIdentities(path string) ([]Identity, error) {
 	defer clear(text)
 	ids, err := parseIdentities(text)
 	if err != nil {
-		return nil, hint.With(fmt.Errorf("identity %s: %w", path, err), "%s", hint.Of(err))
+		return nil, fmt.Errorf("identity %s: %w", path, err)
 	}
 	return ids, nil
 }
