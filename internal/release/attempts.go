@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package release
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+
+	"clusterup.dev/clusterup/internal/store"
+)
+
+const attemptsPrefix = "attempts/"
+
+type storedAttempt struct {
+	APIVersion string `json:"apiVersion"`
+	Kind       string `json:"kind"`
+	Release    string `json:"release"`
+}
+
+// Inventory is what may be in the cluster by now: what the current release
+// holds and what every attempt since then may have applied.
+type Inventory struct {
+	Current Pointer
+	Refs    []Ref
+	Attempt int64 // the last attempt that is in it; 0 when there was never one
+
+	others bool // attempts of other releases than the current one are in it
+}
+
+// Settled reports whether the release is current and nothing else was attempted
+// since: promoting it would change nothing.
+func (i Inventory) Settled(digest string) bool {
+	return i.Current.version != "" && i.Current.Digest == digest && !i.others
+}
+
+// Attempt records that a staged release is about to be applied, so that what it
+// brings is remembered also when the run dies. It has to come before the first
+// apply. Nothing is written for what the inventory holds already.
+func (l *Library) Attempt(ctx context.Context, digest string) error {
+	data, err := encodeJSON(storedAttempt{APIVersion: apiVersion, Kind: "Attempt", Release: digest})
+	if err != nil {
+		return fmt.Errorf("recording the attempt of release %s: %w", digest, err)
+	}
+	const tries = 10
+	for range tries {
+		since, err := l.since(ctx)
+		if err != nil {
+			return err
+		}
+		for _, known := range since.digests {
+			if known == digest {
+				return nil
+			}
+		}
+		key := fmt.Sprintf("%s%08d.json", attemptsPrefix, since.last+1)
+		if _, err = l.Bucket.PutNew(ctx, key, data); err == nil {
+			return nil
+		}
+		if !errors.Is(err, store.ErrExists) {
+			return fmt.Errorf("recording the attempt of release %s: %w", digest, err)
+		}
+	}
+	return fmt.Errorf("recording the attempt of release %s: others took the number %d times", digest, tries)
+}
+
+// Inventory reads what has to be deleted or taken over: its objects come once
+// each, the current release's first.
+func (l *Library) Inventory(ctx context.Context) (Inventory, error) {
+	since, err := l.since(ctx)
+	if err != nil {
+		return Inventory{}, err
+	}
+	indexes := make([]*Index, len(since.digests))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(inFlight)
+	for i, digest := range since.digests {
+		group.Go(func() (err error) {
+			indexes[i], err = l.index(ctx, digest)
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return Inventory{}, fmt.Errorf("reading what has been applied: %w", err)
+	}
+	inventory := Inventory{Current: since.current, Attempt: since.last}
+	for _, digest := range since.digests {
+		inventory.others = inventory.others || digest != since.current.Digest
+	}
+	seen := make(map[Ref]bool)
+	for _, index := range indexes {
+		for _, entry := range index.Addons {
+			for _, ref := range entry.refs() {
+				if !seen[ref.identity()] {
+					seen[ref.identity()] = true
+					inventory.Refs = append(inventory.Refs, ref)
+				}
+			}
+		}
+	}
+	return inventory, nil
+}
+
+// history is the current release and the distinct ones attempted since.
+type history struct {
+	current Pointer
+	digests []string // the current one first
+	last    int64    // the number of the last attempt
+}
+
+func (l *Library) since(ctx context.Context) (history, error) {
+	current, err := l.Current(ctx)
+	if err != nil {
+		return history{}, err
+	}
+	entries, err := l.Bucket.List(ctx, attemptsPrefix)
+	if err != nil {
+		return history{}, fmt.Errorf("listing attempts: %w", err)
+	}
+	h := history{current: current, last: current.Attempt}
+	seen := map[string]bool{"": true}
+	add := func(digest string) {
+		if !seen[digest] {
+			seen[digest] = true
+			h.digests = append(h.digests, digest)
+		}
+	}
+	add(current.Digest)
+	for _, entry := range entries {
+		seq, err := strconv.ParseInt(strings.TrimSuffix(strings.TrimPrefix(entry.Key, attemptsPrefix), ".json"), 10, 64)
+		if err != nil || seq <= current.Attempt {
+			continue
+		}
+		digest, err := l.attempt(ctx, entry.Key)
+		if err != nil {
+			return history{}, err
+		}
+		add(digest)
+		h.last = max(h.last, seq)
+	}
+	return h, nil
+}
+
+func (l *Library) attempt(ctx context.Context, key string) (string, error) {
+	data, err := l.get(ctx, key)
+	if err != nil {
+		return "", fmt.Errorf("reading attempts: %w", err)
+	}
+	var a storedAttempt
+	if err := json.Unmarshal(data, &a); err != nil || a.Kind != "Attempt" || !digestForm.MatchString(a.Release) {
+		return "", fmt.Errorf("reading attempts: %s is damaged", key)
+	}
+	return a.Release, nil
+}
