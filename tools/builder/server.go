@@ -49,10 +49,10 @@ func resolve(s server, tools string, t toolchain) (built, error) {
 	}
 	parts := append([]string{content, t.version}, t.settings()...)
 	parts = append(parts, t.args(flags, s.programs[0], pkg)...)
-	make := func(ctx context.Context, out string) error {
+	compile := func(ctx context.Context, out string) error {
 		return t.build(ctx, s.name, dir, t.args(flags, filepath.Join(out, s.programs[0]), pkg))
 	}
-	return built{s, artifact{s.name, digest(parts...), "building", make}, version}, nil
+	return built{s, artifact{s.name, digest(parts...), "building", compile}, version}, nil
 }
 
 func requiredVersion(path, module string) (string, error) {

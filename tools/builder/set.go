@@ -70,12 +70,16 @@ func pointAt(link, target string) error {
 	if info, err := os.Lstat(link); err == nil && info.Mode()&os.ModeSymlink == 0 {
 		return withHint(fmt.Errorf("link %s: something that is no symlink is there", link), "move it away")
 	}
-	scratch := fmt.Sprintf("%s.%d", link, os.Getpid())
-	if err := os.Symlink(target, scratch); err != nil {
+	scratch, err := os.MkdirTemp(filepath.Dir(link), ".link-")
+	if err != nil {
 		return fmt.Errorf("link the set: %w", err)
 	}
-	if err := os.Rename(scratch, link); err != nil {
-		os.Remove(scratch)
+	defer os.RemoveAll(scratch)
+	made := filepath.Join(scratch, "link")
+	if err := os.Symlink(target, made); err != nil {
+		return fmt.Errorf("link the set: %w", err)
+	}
+	if err := os.Rename(made, link); err != nil {
 		return fmt.Errorf("link the set: %w", err)
 	}
 	return nil

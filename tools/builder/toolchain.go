@@ -25,8 +25,8 @@ func findToolchain(ctx context.Context) (toolchain, error) {
 	if err != nil {
 		return toolchain{}, withHint(fmt.Errorf("find go: %w", err), "install the Go that go.mod names and put it on PATH")
 	}
-	if real, err := filepath.EvalSymlinks(path); err == nil {
-		text, err := os.ReadFile(filepath.Join(filepath.Dir(real), "..", "VERSION"))
+	if home, err := filepath.EvalSymlinks(path); err == nil {
+		text, err := os.ReadFile(filepath.Join(filepath.Dir(home), "..", "VERSION"))
 		if version, _, _ := strings.Cut(string(text), "\n"); err == nil && strings.HasPrefix(version, "go1") {
 			return toolchain{path, version}, nil
 		}
