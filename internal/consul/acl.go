@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package consul
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+
+	"golang.org/x/sync/errgroup"
+
+	"clusterup.dev/clusterup/internal/converge"
+)
+
+// aclStep keeps the policies and tokens that add-ons ask for. What others made
+// in Consul it neither reads nor changes.
+type aclStep struct{ *Cluster }
+
+// Name is "consul/acl".
+func (aclStep) Name() string { return ACLStep }
+
+// Destroy does nothing: ACLs end with Consul's volumes.
+func (aclStep) Destroy(context.Context) error { return nil }
+
+// Plan compares what Consul holds with what is asked for.
+func (a aclStep) Plan(ctx context.Context) (converge.Plan, error) {
+	s, err := a.session(ctx)
+	if err != nil {
+		return converge.Plan{}, err
+	}
+	edits, err := s.compare(ctx, a.want)
+	switch {
+	case errors.Is(err, errNotBootstrapped), errors.Is(err, errUnreachable):
+		return converge.Plan{After: BootstrapStep}, nil
+	case err != nil:
+		return converge.Plan{}, err
+	}
+	return converge.Plan{Changes: changes(edits)}, nil
+}
+
+// Apply corrects what differs, and returns when every server that answers knows
+// the new tokens: an agent may ask any of them.
+func (a aclStep) Apply(ctx context.Context, p converge.Plan) error {
+	s, err := a.session(ctx)
+	if err != nil {
+		return err
+	}
+	first, written := true, []token(nil)
+	err = converge.Until(ctx, "Consul's policies and tokens", a.cfg.Timeout, func(ctx context.Context) (bool, string, error) {
+		for {
+			edits, err := s.compare(ctx, a.want)
+			if err != nil {
+				return false, "", impatient(err)
+			}
+			if len(edits) == 0 {
+				return true, "", nil
+			}
+			if first && !reflect.DeepEqual(changes(edits), p.Changes) {
+				return false, "", converge.Permanent(converge.ErrStale)
+			}
+			first = false
+			for _, e := range edits {
+				written = append(written, e.tokens...)
+			}
+			if err := s.write(ctx, edits); err != nil {
+				return false, "", impatient(err)
+			}
+		}
+	})
+	if err != nil {
+		return err
+	}
+	return s.awaitTokens(ctx, written)
+}
+
+// An edit is one difference and the call that mends it.
+type edit struct {
+	change converge.Change
+	apply  func(context.Context) error
+	policy bool    // policies come before the tokens that name them
+	tokens []token // that servers do not know before
+}
+
+func changes(edits []edit) []converge.Change {
+	var all []converge.Change
+	for _, e := range edits {
+		all = append(all, e.change)
+	}
+	return all
+}
+
+// parallel bounds the calls in flight on the one connection.
+const parallel = 16
+
+// write carries out edits side by side, policies first.
+func (s *session) write(ctx context.Context, edits []edit) error {
+	for _, policies := range []bool{true, false} {
+		group, ctx := errgroup.WithContext(ctx)
+		group.SetLimit(parallel)
+		for _, e := range edits {
+			if e.policy == policies {
+				group.Go(func() error {
+					if err := e.apply(ctx); err != nil {
+						return fmt.Errorf("%s %s: %w", e.change.Action, e.change.Subject, err)
+					}
+					return nil
+				})
+			}
+		}
+		if err := group.Wait(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+var errNotBootstrapped = errors.New("Consul's ACLs are not bootstrapped yet")
+
+// compare reads what is asked for from Consul, side by side, and says what
+// differs, in the order of want.
+func (s *session) compare(ctx context.Context, want desired) ([]edit, error) {
+	policies, tokens := make([]*edit, len(want.policies)), make([]*edit, len(want.tokens))
+	works := true
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(parallel)
+	group.Go(func() (err error) {
+		works, err = s.bootstrapped(ctx)
+		return err
+	})
+	for i, policy := range want.policies {
+		group.Go(func() (err error) {
+			policies[i], err = s.comparePolicy(ctx, policy)
+			return known(err, "policy", policy.Name)
+		})
+	}
+	for i, token := range want.tokens {
+		group.Go(func() (err error) {
+			tokens[i], err = s.compareToken(ctx, token)
+			return known(err, "token", token.id)
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	if !works {
+		return nil, errNotBootstrapped
+	}
+	var edits []edit
+	for _, e := range append(policies, tokens...) {
+		if e != nil {
+			edits = append(edits, *e)
+		}
+	}
+	return edits, nil
+}
+
+// known names what could not be read, or says that the management token is not
+// known yet.
+func known(err error, kind, name string) error {
+	switch {
+	case err == nil:
+		return nil
+	case unknownToken(err):
+		return errNotBootstrapped
+	}
+	return fmt.Errorf("read the Consul %s %s: %w", kind, name, err)
+}

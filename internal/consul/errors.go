@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package consul
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/hashicorp/consul/api"
+)
+
+// unknownToken reports whether Consul does not know the token that was shown.
+func unknownToken(err error) bool {
+	var status api.StatusError
+	return errors.As(err, &status) && status.Code == http.StatusForbidden && strings.Contains(status.Body, "ACL not found")
+}
+
+// absent reports whether what was asked for does not exist. For a token Consul
+// says it with 403, in words that differ from those about the caller's own.
+func absent(err error) bool {
+	var status api.StatusError
+	return errors.As(err, &status) && (status.Code == http.StatusNotFound ||
+		status.Code == http.StatusForbidden && strings.Contains(status.Body, "token does not exist"))
+}
+
+// bootstrapped reports whether err refuses a bootstrap because there was one.
+func bootstrapped(err error) bool {
+	var status api.StatusError
+	return errors.As(err, &status) && strings.Contains(status.Body, "ACL bootstrap no longer allowed")
+}
+
+// passing are the words of answers with 500 that a moment later are different:
+// Consul says with the same code that a request is wrong.
+var passing = []string{
+	"No cluster leader", "not the leader", "leadership lost", "leadership transfer", "not ready to serve consistent",
+	"rpc error", "raft is already shutdown", "shutting down", "connection", "EOF", "timeout", "timed out",
+}
+
+// transient reports whether the same call may succeed a moment later.
+func transient(err error) bool {
+	var status api.StatusError
+	if !errors.As(err, &status) {
+		return true // it never got an answer
+	}
+	switch status.Code {
+	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return true
+	case http.StatusInternalServerError:
+		for _, words := range passing {
+			if strings.Contains(status.Body, words) {
+				return true
+			}
+		}
+	}
+	return false
+}
