@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package kube
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"clusterup.dev/clusterup/internal/hint"
+)
+
+// object is a wanted object, put in the form in which it is applied.
+type object struct {
+	Ref
+	body     *unstructured.Unstructured // a copy of our own
+	resource resource
+	served   bool // false while the CRD of its kind is not there
+}
+
+// prepare copies and checks objs and finds where each is served. The kinds of
+// CRDs in the set count: their objects are known, though perhaps not yet served.
+func (c *Cluster) prepare(ctx context.Context, objs []*unstructured.Unstructured) ([]*object, error) {
+	objects := make([]*object, 0, len(objs))
+	coming := make(map[schema.GroupVersionKind]resource)
+	wanted := make(map[schema.GroupVersionKind]bool)
+	seen := make(map[key]bool, len(objs))
+	var errs []error
+	for _, u := range objs {
+		o, err := normalize(u)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", RefOf(u), err))
+			continue
+		}
+		if seen[o.key()] {
+			errs = append(errs, fmt.Errorf("%s is there twice", o.Ref))
+		}
+		seen[o.key()], wanted[o.gvk()] = true, true
+		if isCRD(o.Ref) {
+			for gvk, r := range kindsOf(o.body) {
+				coming[gvk] = r
+			}
+		}
+		objects = append(objects, o)
+	}
+	gvks := make([]schema.GroupVersionKind, 0, len(wanted))
+	for gvk := range wanted {
+		gvks = append(gvks, gvk)
+	}
+	served, err := c.kinds.resolve(ctx, gvks)
+	if err != nil {
+		return nil, err
+	}
+	for _, o := range objects {
+		r, ok := served[o.gvk()]
+		if o.resource, o.served = r, ok; !ok {
+			o.resource, ok = coming[o.gvk()]
+		}
+		errs = append(errs, o.check(ok))
+	}
+	return objects, errors.Join(errs...)
+}
+
+func (o *object) check(known bool) error {
+	switch {
+	case !known:
+		return hint.With(fmt.Errorf("%s: the cluster does not serve %s %s", o.Ref, o.APIVersion, o.Kind),
+			"check apiVersion and kind, or add the CustomResourceDefinition")
+	case o.Name == "":
+		return fmt.Errorf("a %s has no name", o.Kind)
+	case o.resource.namespaced && o.Namespace == "":
+		return fmt.Errorf("%s has no namespace", o.Ref)
+	case !o.resource.namespaced && o.Namespace != "":
+		return fmt.Errorf("%s names a namespace, but a %s belongs to none", o.Ref, o.Kind)
+	}
+	return nil
+}
+
+// normalize copies u through JSON, whatever number types it was built with,
+// without what only the server writes, and turns stringData into data: the server
+// does the same, but would then take its own result for somebody's change.
+func normalize(u *unstructured.Unstructured) (*object, error) {
+	text, err := json.Marshal(u.Object)
+	if err != nil {
+		return nil, err
+	}
+	body := &unstructured.Unstructured{}
+	if err := body.UnmarshalJSON(text); err != nil {
+		return nil, err
+	}
+	delete(body.Object, "status")
+	for _, field := range serverFields {
+		unstructured.RemoveNestedField(body.Object, "metadata", field)
+	}
+	if isSecret(RefOf(body)) {
+		encodeStringData(body.Object)
+	}
+	return &object{Ref: RefOf(body), body: body}, nil
+}
+
+func encodeStringData(secret map[string]any) {
+	plain, ok := secret["stringData"].(map[string]any)
+	if !ok {
+		return
+	}
+	delete(secret, "stringData")
+	data, ok := secret["data"].(map[string]any)
+	if !ok {
+		data = make(map[string]any, len(plain))
+		secret["data"] = data
+	}
+	for name, value := range plain {
+		if text, ok := value.(string); ok {
+			data[name] = base64.StdEncoding.EncodeToString([]byte(text))
+		}
+	}
+}
+
+func isSecret(r Ref) bool { return r.APIVersion == "v1" && r.Kind == "Secret" }
+
+func isNamespace(r Ref) bool { return r.APIVersion == "v1" && r.Kind == "Namespace" }
+
+func isCRD(r Ref) bool {
+	return r.Kind == "CustomResourceDefinition" && r.gvk().Group == "apiextensions.k8s.io"
+}

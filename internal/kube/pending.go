@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package kube
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+)
+
+// Pending is one object that is not ready.
+type Pending struct {
+	Subject string   // "StatefulSet consul/consul"
+	Reason  string   // one clause: what is not yet true, and why
+	Logs    []string // the last lines of a container that crashes
+	Fatal   bool     // waiting longer is not likely to help
+}
+
+// Pending looks once and says what of objs is not ready; skip names those that do not
+// count, as "StatefulSet/vault". None pending means that all are ready.
+func (c *Cluster) Pending(ctx context.Context, objs []*unstructured.Unstructured, skip []string) ([]Pending, error) {
+	objects, err := c.waitable(ctx, objs, skip)
+	if err != nil {
+		return nil, err
+	}
+	waiting, err := c.look(ctx, objects)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.findCauses(ctx, waiting); err != nil {
+		return nil, err
+	}
+	now := time.Now()
+	return c.report(ctx, waiting, func(_ *unready, cause cause) bool { return cause.endsNow(now) }), nil
+}
+
+// unready is an object that is not ready, with what is known about the reason.
+type unready struct {
+	*object
+	live    *unstructured.Unstructured // nil when it does not exist
+	verdict verdict
+	causes  []cause
+}
+
+// waitable are those of objs that can be not ready and are not skipped.
+func (c *Cluster) waitable(ctx context.Context, objs []*unstructured.Unstructured, skip []string) ([]*object, error) {
+	objects, err := c.prepare(ctx, objs)
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(objects, func(o *object) bool {
+		_, ruled := rules[o.gvk().GroupKind()]
+		return (!ruled && !isCustom(o.Ref)) || slices.Contains(skip, o.Kind+"/"+o.Name)
+	}), nil
+}
+
+// look reads the objects once and gives those that are not ready.
+func (c *Cluster) look(ctx context.Context, objects []*object) ([]*unready, error) {
+	live, err := c.live(ctx, objects)
+	if err != nil {
+		return nil, err
+	}
+	var waiting []*unready
+	for _, o := range objects {
+		w := &unready{object: o, live: live[o.key()], verdict: pendingFor("it does not exist")}
+		if w.live != nil {
+			w.verdict = judge(w.live, o.resource.status)
+		}
+		if w.live != nil && !w.verdict.ready && o.Kind == "PersistentVolumeClaim" && c.bindsLater(ctx, w.live) {
+			w.verdict = ready
+		}
+		if !w.verdict.ready {
+			waiting = append(waiting, w)
+		}
+	}
+	return waiting, nil
+}
+
+// report puts the findings in words; ends says which causes are to end a wait.
+func (c *Cluster) report(ctx context.Context, waiting []*unready, ends func(*unready, cause) bool) []Pending {
+	pending := make([]Pending, 0, len(waiting))
+	for _, w := range waiting {
+		p := Pending{Subject: w.Ref.String(), Reason: w.verdict.reason, Fatal: w.verdict.failed}
+		worst := -1
+		for i, cause := range w.causes {
+			fatal := ends(w, cause) // each has to be asked: it is remembered
+			if fatal && !p.Fatal {
+				worst, p.Fatal = i, true
+			}
+		}
+		if worst < 0 && len(w.causes) > 0 {
+			worst = 0
+		}
+		if worst >= 0 {
+			p.Reason += ": " + w.causes[worst].String()
+			if p.Fatal && w.causes[worst].crashed != "" {
+				p.Logs = c.lastLines(ctx, w.Namespace, w.causes[worst].pod, w.causes[worst].crashed)
+			}
+		}
+		pending = append(pending, p)
+	}
+	return pending
+}

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package kube
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"clusterup.dev/clusterup/internal/converge"
+)
+
+// Options of a plan. The zero value is the usual one.
+type Options struct {
+	// Override lists the managers whose fields may be taken over, "*" at the end
+	// for any rest. Nil means DefaultOverride.
+	Override []string
+}
+
+// Plan is what has to be done so that objects are as they are wanted.
+type Plan struct {
+	Objects  []ObjectPlan // one for each object, in the order in which they were given
+	override []string
+}
+
+// ObjectPlan is the plan of one object.
+type ObjectPlan struct {
+	Ref    Ref             // of the live object, UID included, where there is one
+	Action converge.Action // Create or Update; "" when it is as wanted
+	Note   string
+	Fields []converge.Field
+
+	wanted *object
+	basis  string // resourceVersion of the live object; "" when there is none
+	going  bool   // the live object is being deleted and has to be gone first
+	force  bool   // fields of managers that may be overridden are taken over
+}
+
+// Empty reports whether everything is as wanted.
+func (p *Plan) Empty() bool { return len(p.todo()) == 0 }
+
+// Changes are the objects that are not as wanted.
+func (p *Plan) Changes() []converge.Change {
+	var changes []converge.Change
+	for _, o := range p.todo() {
+		changes = append(changes, converge.Change{Subject: o.Ref.String(), Action: o.Action, Note: o.Note, Fields: o.Fields})
+	}
+	return changes
+}
+
+func (p *Plan) todo() []*ObjectPlan {
+	var todo []*ObjectPlan
+	for i := range p.Objects {
+		if p.Objects[i].Action != "" {
+			todo = append(todo, &p.Objects[i])
+		}
+	}
+	return todo
+}
+
+// Plan compares objs with the cluster and changes nothing. What exists is compared
+// by a server-side dry-run, so defaults, and fields of others, are no difference;
+// what does not exist, or whose kind or namespace is still to be made, is created.
+// Where a manager that may not be overridden holds a field, the error is a
+// *ConflictError, and the plan is complete all the same.
+func (c *Cluster) Plan(ctx context.Context, objs []*unstructured.Unstructured, o Options) (*Plan, error) {
+	objects, err := c.prepare(ctx, objs)
+	if err != nil {
+		return nil, err
+	}
+	live, err := c.live(ctx, objects)
+	if err != nil {
+		return nil, err
+	}
+	plan := &Plan{Objects: make([]ObjectPlan, len(objects)), override: o.Override}
+	if plan.override == nil {
+		plan.override = DefaultOverride()
+	}
+	going := goingNamespaces(objects, live)
+	err = each(ctx, objects, func(ctx context.Context, i int, o *object) error {
+		var err error
+		plan.Objects[i], err = c.planObject(ctx, o, live[o.key()], going, plan.override)
+		return err
+	})
+	return plan, err
+}
+
+// goingNamespaces are the wanted namespaces that are being deleted: all in them goes too.
+func goingNamespaces(objects []*object, live map[key]*unstructured.Unstructured) map[string]bool {
+	going := make(map[string]bool)
+	for _, o := range objects {
+		if u := live[o.key()]; u != nil && isNamespace(o.Ref) && u.GetDeletionTimestamp() != nil {
+			going[o.Name] = true
+		}
+	}
+	return going
+}
+
+func (c *Cluster) planObject(ctx context.Context, o *object, live *unstructured.Unstructured, going map[string]bool, override []string) (ObjectPlan, error) {
+	p := ObjectPlan{Ref: o.Ref, Action: converge.Create, wanted: o}
+	switch {
+	case live == nil:
+		return p, nil
+	case live.GetDeletionTimestamp() != nil || going[o.Namespace]:
+		p.Note, p.going = "the old one is being deleted", true
+		return p, nil
+	}
+	return c.compare(ctx, p, live, override)
+}
+
+// compare fills p by a dry-run over live. When live changes under it, it looks again.
+func (c *Cluster) compare(ctx context.Context, p ObjectPlan, live *unstructured.Unstructured, override []string) (ObjectPlan, error) {
+	p.Action, p.Ref = converge.Update, RefOf(live)
+	for range maxLooks {
+		after, err := c.patch(ctx, p.wanted, patch{dryRun: true})
+		conflicts := conflictsIn(err)
+		if len(conflicts) > 0 {
+			after, err = c.patch(ctx, p.wanted, patch{dryRun: true, force: true})
+		}
+		if err != nil {
+			return p, explain(p.Ref, err)
+		}
+		if after.GetUID() == live.GetUID() && after.GetResourceVersion() == live.GetResourceVersion() {
+			return p.fill(live, after, conflicts, override)
+		}
+		if live, err = c.get(ctx, p.wanted); err != nil {
+			return p, err
+		}
+		if live == nil || live.GetDeletionTimestamp() != nil {
+			return p, fmt.Errorf("%s was deleted while it was looked at: %w", p.Ref, converge.ErrStale)
+		}
+	}
+	return p, fmt.Errorf("%s changes too fast to be compared: %w", p.Ref, converge.ErrStale)
+}
+
+// maxLooks is how often an object that changes meanwhile is looked at again.
+const maxLooks = 8
+
+func (p ObjectPlan) fill(live, after *unstructured.Unstructured, conflicts []Conflict, override []string) (ObjectPlan, error) {
+	p.Ref, p.basis = RefOf(live), live.GetResourceVersion()
+	p.Fields = differences(live, after)
+	p.force = len(conflicts) > 0
+	ours := ownFields(live)
+	switch {
+	case len(p.Fields) > 0:
+	case ours == nil:
+		p.Note = "take over its management"
+	case !reflect.DeepEqual(ours, ownFields(after)):
+		p.Note = "claim its fields again" // the values are right, but nobody holds them for us
+	default:
+		p.Action = ""
+	}
+	if others := foreign(conflicts, override); len(others) > 0 {
+		p.Note = "held by another manager"
+		return p, (&ConflictError{Ref: p.Ref, Conflicts: others}).hinted()
+	}
+	return p, nil
+}

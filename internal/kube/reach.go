@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package kube
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"encoding/pem"
+	"fmt"
+	"os"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/version"
+
+	"clusterup.dev/clusterup/internal/hint"
+)
+
+// reachTimeout is how long an API server may take for its first answer.
+const reachTimeout = 5 * time.Second
+
+// Version asks the API server which version it is, "v1.36.3".
+func (c *Cluster) Version(ctx context.Context) (string, error) {
+	raw, err := c.ask(ctx, "/version")
+	if err != nil {
+		return "", err
+	}
+	var info version.Info
+	if err := json.Unmarshal(raw, &info); err != nil {
+		return "", fmt.Errorf("%s does not answer like a Kubernetes API server: %w", c.rest.Host, err)
+	}
+	return info.GitVersion, nil
+}
+
+// Reachable says whether the API server answers and is ready; the error names its
+// address and what is wrong.
+func (c *Cluster) Reachable(ctx context.Context) error {
+	_, err := c.ask(ctx, "/readyz")
+	return err
+}
+
+func (c *Cluster) ask(ctx context.Context, path string) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, reachTimeout)
+	defer cancel()
+	raw, err := c.typed.Discovery().RESTClient().Get().AbsPath(path).MaxRetries(0).DoRaw(ctx)
+	return raw, c.unreachable(err)
+}
+
+// unreachable adds the address and a hint to an error of a first contact.
+func (c *Cluster) unreachable(err error) error {
+	if err == nil {
+		return nil
+	}
+	cause := err
+	err = fmt.Errorf("the API server %s: %w", c.rest.Host, err)
+	switch {
+	case apierrors.IsUnauthorized(cause), apierrors.IsForbidden(cause):
+		return hint.With(err, "check the user of the kubeconfig")
+	case apierrors.ReasonForError(cause) == metav1.StatusReasonUnknown:
+		return hint.With(err, "check that the cluster runs and that the kubeconfig names its address and CA")
+	}
+	return err
+}
+
+// Identity is what makes a cluster this one and no other.
+type Identity struct {
+	CADigest string // SHA-256 of the API server's CA certificates; "" where the kubeconfig names none
+	UID      string // of the namespace kube-system
+}
+
+// Identity reads who the cluster is.
+func (c *Cluster) Identity(ctx context.Context) (Identity, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	digest, err := c.caDigest()
+	if err != nil {
+		return Identity{}, err
+	}
+	system, err := c.typed.CoreV1().Namespaces().Get(ctx, metav1.NamespaceSystem, metav1.GetOptions{})
+	if err != nil {
+		return Identity{}, fmt.Errorf("reading who the cluster is: %w", c.unreachable(err))
+	}
+	return Identity{CADigest: digest, UID: string(system.UID)}, nil
+}
+
+// caDigest is over the certificates themselves, so white space and comments in the
+// kubeconfig do not make another cluster of it.
+func (c *Cluster) caDigest() (string, error) {
+	rest := c.rest.CAData
+	if len(rest) == 0 && c.rest.CAFile != "" {
+		var err error
+		if rest, err = os.ReadFile(c.rest.CAFile); err != nil {
+			return "", fmt.Errorf("reading the CA that the kubeconfig names: %w", err)
+		}
+	}
+	if len(rest) == 0 {
+		return "", nil
+	}
+	sum := sha256.New()
+	for block, rest := pem.Decode(rest); block != nil; block, rest = pem.Decode(rest) {
+		sum.Write(block.Bytes)
+	}
+	return hex.EncodeToString(sum.Sum(nil)), nil
+}

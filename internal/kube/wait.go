@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package kube
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"clusterup.dev/clusterup/internal/converge"
+)
+
+// WaitOptions bound a wait. The zero value waits five minutes for everything.
+type WaitOptions struct {
+	Timeout time.Duration
+	Skip    []string // objects that do not count: "StatefulSet/vault"
+}
+
+// The pace of a wait: it looks when a watch says that something has changed, but not
+// more often than pace, and at least every sweep; causes are looked for less often.
+const (
+	pace           = 100 * time.Millisecond
+	sweep          = time.Second
+	causePace      = time.Second
+	defaultTimeout = 5 * time.Minute
+)
+
+// NotReadyError says what was not ready when a wait ended.
+type NotReadyError struct {
+	Pending  []Pending
+	After    time.Duration
+	TimedOut bool // else it ended early, because of what is Fatal in Pending
+}
+
+func (e *NotReadyError) Error() string {
+	parts := make([]string, 0, len(e.Pending))
+	for _, p := range e.Pending {
+		if !e.TimedOut && !p.Fatal {
+			continue
+		}
+		part := p.Subject + ": " + p.Reason
+		if len(p.Logs) > 0 {
+			part += "; its last lines: " + strings.Join(p.Logs, " | ")
+		}
+		parts = append(parts, part)
+	}
+	text := strings.Join(parts, "; ")
+	if e.TimedOut {
+		return fmt.Sprintf("not ready after %s: %s", e.After.Round(time.Second), text)
+	}
+	return text
+}
+
+// Wait waits until objs are ready. It ends early, with a *NotReadyError, on a cause
+// that waiting is not likely to mend.
+func (c *Cluster) Wait(ctx context.Context, objs []*unstructured.Unstructured, o WaitOptions) error {
+	objects, err := c.waitable(ctx, objs, o.Skip)
+	if err != nil || len(objects) == 0 {
+		return err
+	}
+	timeout := o.Timeout
+	if timeout == 0 {
+		timeout = defaultTimeout
+	}
+	wait, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	w := &waiter{cluster: c, objects: objects, started: time.Now(), seen: make(memory)}
+	err = w.run(wait)
+	if err != nil && wait.Err() != nil && ctx.Err() == nil {
+		return &NotReadyError{Pending: w.pending, After: time.Since(w.started), TimedOut: true}
+	}
+	if ctx.Err() != nil && err != nil {
+		return fmt.Errorf("waiting for %s: %w", c.subject(objects), context.Cause(ctx))
+	}
+	return err
+}
+
+func (c *Cluster) subject(objects []*object) string {
+	if len(objects) == 1 {
+		return objects[0].Ref.String()
+	}
+	return fmt.Sprintf("%d objects", len(objects))
+}
+
+type waiter struct {
+	cluster *Cluster
+	objects []*object
+	started time.Time
+	seen    memory
+	asked   time.Time // when causes were last looked for
+	pending []Pending
+}
+
+func (w *waiter) run(ctx context.Context) error {
+	var changed <-chan struct{}
+	for {
+		done, err := w.step(ctx)
+		if done || err != nil {
+			return err
+		}
+		if changed == nil {
+			changed = w.cluster.watch(ctx, w.objects)
+		}
+		if err := pause(ctx, changed); err != nil {
+			return err
+		}
+	}
+}
+
+// pause returns when something has changed, but not before pace and not after sweep.
+func pause(ctx context.Context, changed <-chan struct{}) error {
+	least, most := time.NewTimer(pace), time.NewTimer(sweep)
+	defer least.Stop()
+	defer most.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-least.C:
+	}
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-changed:
+	case <-most.C:
+	}
+	return nil
+}
+
+// step looks once. An API server that does not answer for a while is waited for too.
+func (w *waiter) step(ctx context.Context) (done bool, err error) {
+	waiting, err := w.cluster.look(ctx, w.objects)
+	if err != nil {
+		return false, w.passing(ctx, err)
+	}
+	if len(waiting) == 0 {
+		return true, nil
+	}
+	if time.Since(w.asked) < causePace && !anyFailed(waiting) {
+		return false, nil
+	}
+	w.asked = time.Now()
+	if err := w.cluster.findCauses(ctx, waiting); err != nil {
+		return false, w.passing(ctx, err)
+	}
+	w.pending = w.cluster.report(ctx, waiting, func(u *unready, c cause) bool {
+		return w.seen.ends(u.Ref.String(), c, w.asked)
+	})
+	converge.Progress(ctx, "%s", summary(w.pending))
+	for _, p := range w.pending {
+		if p.Fatal {
+			return false, &NotReadyError{Pending: w.pending, After: time.Since(w.started)}
+		}
+	}
+	return false, nil
+}
+
+func (w *waiter) passing(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return errors.Join(ctx.Err(), err)
+	}
+	if transient(Ref{}, err) {
+		converge.Progress(ctx, "waiting for the API server: %v", err)
+		return nil
+	}
+	return err
+}
+
+func anyFailed(waiting []*unready) bool {
+	for _, u := range waiting {
+		if u.verdict.failed {
+			return true
+		}
+	}
+	return false
+}
+
+func summary(pending []Pending) string {
+	s := "waiting for " + pending[0].Subject + ": " + pending[0].Reason
+	if more := len(pending) - 1; more > 0 {
+		s += fmt.Sprintf(" (and %d more)", more)
+	}
+	return s
+}
