@@ -21,6 +21,7 @@ var ErrLost = errors.New("the run lock was lost")
 type Lease struct {
 	store LockStore
 	ttl   time.Duration
+	since time.Time
 
 	ctx    context.Context // of the holder's work: see Context
 	cancel context.CancelCauseFunc
@@ -45,6 +46,9 @@ func (l *Lease) start(ctx context.Context) {
 
 // Fence is this holder's number, greater than that of every holder before.
 func (l *Lease) Fence() int64 { return l.record.Fence }
+
+// Since is when the lock was taken, by this machine's clock.
+func (l *Lease) Since() time.Time { return l.since }
 
 // Context is a child of the one given to Acquire and ends when the lock is lost,
 // with a cause that wraps ErrLost.

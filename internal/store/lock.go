@@ -94,7 +94,8 @@ func take(ctx context.Context, b LockStore, o LockOptions, w *watch) (*Lease, er
 		if err != nil {
 			return nil, err
 		}
-		l := &Lease{store: b, record: r, ttl: o.TTL, renewed: time.Now()}
+		now := time.Now()
+		l := &Lease{store: b, record: r, ttl: o.TTL, since: now, renewed: now}
 		if version == "" {
 			l.version, err = b.PutNew(ctx, LockKey, data)
 		} else {

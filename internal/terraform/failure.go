@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package terraform
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+
+	"clusterup.dev/clusterup/internal/converge"
+	"clusterup.dev/clusterup/internal/hint"
+)
+
+// Diagnostic is one thing that Terraform says is wrong.
+type Diagnostic struct {
+	Severity string `json:"severity"` // "error" or "warning"
+	Summary  string `json:"summary"`
+	Detail   string `json:"detail"`
+	Address  string `json:"address"` // of the resource, when it is about one
+	Range    *struct {
+		Filename string `json:"filename"`
+		Start    struct {
+			Line int `json:"line"`
+		} `json:"start"`
+	} `json:"range"`
+}
+
+// Error is a failed run. Its text is the first error in one line.
+type Error struct {
+	Operation   string       // "apply"
+	Diagnostics []Diagnostic // all of them, as Terraform wrote them
+	text        string
+	err         error
+}
+
+func (e *Error) Error() string { return "terraform " + e.Operation + ": " + e.text }
+func (e *Error) Unwrap() error { return e.err }
+
+// ErrLocked says that Terraform's own lock on the state is held.
+var ErrLocked = errors.New("the Terraform state is locked")
+
+// failure turns what an operation returned into an *Error with the cause that
+// its events gave, or nil. An interrupt is told by the context's cause.
+func (s *events) failure(ctx context.Context, operation string, err error) error {
+	if err == nil {
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	e := &Error{Operation: operation, Diagnostics: s.diagnostics, err: err}
+	if ctx.Err() != nil {
+		e.err = context.Cause(ctx)
+		e.text = e.err.Error()
+		return e
+	}
+	for _, d := range s.diagnostics {
+		if d.Severity == "error" {
+			return s.explain(e, d)
+		}
+	}
+	// No event says why: what is left is stderr, which tfexec appends.
+	e.text = oneLine(err.Error())
+	return e
+}
+
+var (
+	// The detail of a failed provisioner holds its command line and output.
+	provisioner = regexp.MustCompile(`(?s)^Error running command .*: ((?:exit status|signal:) [a-z0-9 ]+)\. Output: `)
+	lockWho     = regexp.MustCompile(`(?m)^\s*Who:\s+(\S+)`)
+	lockCreated = regexp.MustCompile(`(?m)^\s*Created:\s+(\S+ \S+)`)
+)
+
+func (s *events) explain(e *Error, d Diagnostic) error {
+	switch {
+	case strings.Contains(d.Summary, "local-exec provisioner error"):
+		return s.explainProvisioner(e, d)
+	case strings.HasPrefix(d.Summary, "Saved plan"): // "is stale", "does not match the given state"
+		e.text, e.err = oneLine(d.Summary), converge.ErrStale
+		return e
+	case d.Summary == "Error acquiring the state lock":
+		e.text, e.err = ErrLocked.Error(), ErrLocked
+		if who := lockWho.FindStringSubmatch(d.Detail); who != nil {
+			e.text += " by " + who[1]
+		}
+		if created := lockCreated.FindStringSubmatch(d.Detail); created != nil {
+			e.text += " since " + strings.SplitN(created[1], ".", 2)[0] + " UTC"
+		}
+		return hint.With(e, "let that run end; one that was killed is cleaned up after by the next `clusterup create`")
+	}
+	e.text = oneLine(d.Summary)
+	if d.Address != "" {
+		e.text = d.Address + ": " + e.text
+	}
+	if d.Range != nil {
+		e.text = fmt.Sprintf("%s:%d: %s", d.Range.Filename, d.Range.Start.Line, e.text)
+	}
+	if detail := oneLine(d.Detail); detail != "" {
+		e.text += ": " + detail
+	}
+	return e
+}
+
+// explainProvisioner says what the command said last, not what the command was.
+// A provisioner that is a program of ours ends with its error and its hint.
+func (s *events) explainProvisioner(e *Error, d Diagnostic) error {
+	status := "failed"
+	if m := provisioner.FindStringSubmatch(d.Detail); m != nil {
+		status = m[1]
+	}
+	lines, help := s.output[d.Address], ""
+	if n := len(lines); n > 0 {
+		if text, ok := strings.CutPrefix(lines[n-1], "hint: "); ok {
+			lines, help = lines[:n-1], text
+		}
+	}
+	e.text = d.Address + ": " + status
+	if n := len(lines); n > 0 {
+		e.text = d.Address + ": " + strings.TrimPrefix(lines[n-1], "error: ")
+	}
+	return hint.With(e, "%s", help)
+}
