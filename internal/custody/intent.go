@@ -14,11 +14,11 @@ import (
 	"clusterup.dev/clusterup/internal/secret"
 )
 
-// Intend records that an init with these holders is about to be sent, after it
-// has proven that what init answers could be kept: the bucket takes, gives back
-// and deletes, every holder can be sealed to, and this run can open what is
-// sealed to it. An intent of the same deal that got nowhere is taken up again
-// under its own nonce.
+// Intend records that an init with these holders is about to be sent, and proves
+// that what init answers could be kept: the bucket takes, gives back and
+// deletes, every holder can be sealed to, and this run can open what is sealed
+// to it. An intent of the same deal that got nowhere is taken up again under its
+// own nonce.
 func (e *Escrow) Intend(ctx context.Context, was Journal, holders []Holder, threshold int) (Journal, error) {
 	shares := make(map[string]int, len(holders))
 	for _, h := range holders {
@@ -28,19 +28,20 @@ func (e *Escrow) Intend(ctx context.Context, was Journal, holders []Holder, thre
 	again := was.State == Intent && !was.Answer && was.Threshold == threshold &&
 		was.Runner == e.Runner.Name && maps.Equal(was.Shares, shares)
 	if !again {
+		var err error
 		j = Journal{Nonce: newNonce(), Threshold: threshold, Shares: shares, Runner: e.Runner.Name}
+		if j, err = e.add(ctx, j, record{State: Intent, Threshold: threshold, Shares: shares}); err != nil {
+			return was, err
+		}
 	}
-	if err := e.preflight(ctx, j.Nonce, holders); err != nil {
+	if err := e.preflight(ctx, j, holders); err != nil {
 		return was, fmt.Errorf("before the init: %w", err)
 	}
-	if again {
-		return j, nil
-	}
-	return e.add(ctx, j, record{State: Intent, Threshold: threshold, Shares: shares})
+	return j, nil
 }
 
 // preflight rehearses with random bytes what will be done with the shares.
-func (e *Escrow) preflight(ctx context.Context, nonce string, holders []Holder) error {
+func (e *Escrow) preflight(ctx context.Context, j Journal, holders []Holder) error {
 	probe := make([]byte, 32)
 	_, _ = rand.Read(probe) // never fails
 	for _, h := range holders {
@@ -59,13 +60,29 @@ func (e *Escrow) preflight(ctx context.Context, nonce string, holders []Holder) 
 	if string(opened.Reveal()) != string(probe) {
 		return errors.New("what was sealed does not open to what it was")
 	}
-	for _, prefix := range []string{keysPrefix, journalPrefix} {
-		key := prefix + nonce + "/probe" + hex.EncodeToString(probe[:6])
-		if err := e.putProven(ctx, key, sealed); err != nil {
+	for _, folder := range []string{keysPrefix + j.Nonce + "/", journalPrefix + j.Nonce + "/"} {
+		if err := e.putProven(ctx, folder+probePrefix+hex.EncodeToString(probe[:6]), sealed); err != nil {
 			return err
 		}
-		if err := e.Bucket.Delete(ctx, key); err != nil {
-			return fmt.Errorf("deleting %s: %w", key, err)
+		if err := e.sweep(ctx, folder+probePrefix); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// probePrefix begins the names of what preflight writes and deletes.
+const probePrefix = "probe-"
+
+// sweep deletes every probe, those too that a killed run left.
+func (e *Escrow) sweep(ctx context.Context, prefix string) error {
+	probes, err := e.Bucket.List(ctx, prefix)
+	if err != nil {
+		return fmt.Errorf("listing %s: %w", prefix, err)
+	}
+	for _, p := range probes {
+		if err := e.Bucket.Delete(ctx, p.Key); err != nil {
+			return fmt.Errorf("deleting %s: %w", p.Key, err)
 		}
 	}
 	return nil

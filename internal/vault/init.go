@@ -4,6 +4,7 @@ package vault
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -11,6 +12,7 @@ import (
 
 	"clusterup.dev/clusterup/internal/converge"
 	"clusterup.dev/clusterup/internal/custody"
+	"clusterup.dev/clusterup/internal/hint"
 	"clusterup.dev/clusterup/internal/secret"
 )
 
@@ -243,12 +245,22 @@ func (c *client) sendInit(ctx context.Context, shares, threshold int) (*custody.
 	return answer, nil
 }
 
+// afterwards bounds how long an unanswered init is asked after.
+const afterwards = 30 * time.Second
+
 // unanswered says what an init without an answer left behind.
 func (v *Vault) unanswered(ctx context.Context, c *client, j custody.Journal, cause error) error {
-	state, err := c.health(ctx)
+	var state State
+	err := converge.Until(ctx, "Vault to say whether the init was carried out", afterwards, func(ctx context.Context) (done bool, pending string, err error) {
+		state, err = c.health(ctx)
+		return err == nil, "", err
+	})
 	switch {
+	case errors.Is(err, ErrHalf):
+		return halfError()
 	case err != nil:
-		return fmt.Errorf("the init was sent and not answered (%w), and whether it was carried out is not known yet: %w", cause, err)
+		return hint.With(fmt.Errorf("the init was sent and not answered (%w), and whether it was carried out is not known: %w", cause, err),
+			"run again when Vault answers: it will go on, or say what was lost")
 	case state == Uninitialised:
 		return fmt.Errorf("the init was not carried out: %w", cause)
 	}
