@@ -25,15 +25,18 @@ func (aclStep) Destroy(context.Context) error { return nil }
 
 // Plan compares what Consul holds with what is asked for.
 func (a aclStep) Plan(ctx context.Context) (converge.Plan, error) {
-	s, err := a.session(ctx)
+	s, err := a.open(ctx)
 	if err != nil {
 		return converge.Plan{}, err
 	}
 	edits, err := s.compare(ctx, a.want)
 	switch {
-	case errors.Is(err, errNotBootstrapped), errors.Is(err, errUnreachable):
-		return converge.Plan{After: BootstrapStep}, nil
-	case err != nil:
+	case err == nil:
+	case errors.Is(err, converge.ErrNotYet), ctx.Err() != nil:
+		return converge.Plan{}, err
+	case errors.Is(err, errNotBootstrapped), transient(err):
+		return converge.Plan{After: BootstrapStep}, nil // which waits for a leader
+	default:
 		return converge.Plan{}, err
 	}
 	return converge.Plan{Changes: changes(edits)}, nil
@@ -42,7 +45,7 @@ func (a aclStep) Plan(ctx context.Context) (converge.Plan, error) {
 // Apply corrects what differs, and returns when every server that answers knows
 // the new tokens: an agent may ask any of them.
 func (a aclStep) Apply(ctx context.Context, p converge.Plan) error {
-	s, err := a.session(ctx)
+	s, err := a.open(ctx)
 	if err != nil {
 		return err
 	}
@@ -72,6 +75,14 @@ func (a aclStep) Apply(ctx context.Context, p converge.Plan) error {
 		return err
 	}
 	return s.awaitTokens(ctx, written)
+}
+
+func (a aclStep) open(ctx context.Context) (*session, error) {
+	s, err := a.session(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return s, s.checkChosen(a.want.tokens)
 }
 
 // An edit is one difference and the call that mends it.

@@ -6,6 +6,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/consul/api"
@@ -59,7 +61,7 @@ func (s *session) pick(ctx context.Context) (int, error) {
 			if errors.Is(a.err, converge.ErrNotYet) {
 				return 0, a.err
 			}
-			errs = append(errs, fmt.Errorf("%s: %w", s.cluster.server(a.i), a.err))
+			errs = append(errs, fmt.Errorf("%s: %w", s.cluster.server(a.i), brief(a.err)))
 			if next < len(s.servers) {
 				ask()
 			}
@@ -69,7 +71,7 @@ func (s *session) pick(ctx context.Context) (int, error) {
 			}
 		}
 	}
-	return 0, fmt.Errorf("%w: %w", errUnreachable, oneLine(errs))
+	return 0, fmt.Errorf("%w: %w", errUnreachable, joined(errs))
 }
 
 // leader is the address of the leader as this server knows it; "" for none. It
@@ -78,20 +80,24 @@ func leader(ctx context.Context, server *api.Client) (string, error) {
 	return server.Status().LeaderWithQueryOptions((&api.QueryOptions{}).WithContext(ctx))
 }
 
+// brief leaves out the method and the URL, which the reader did not choose.
+func brief(err error) error {
+	var request *url.Error
+	if errors.As(err, &request) {
+		return request.Err
+	}
+	return err
+}
+
 // joined is several errors on one line.
 type joined []error
-
-func oneLine(errs []error) error { return joined(errs) }
 
 func (j joined) Unwrap() []error { return j }
 
 func (j joined) Error() string {
-	text := ""
+	texts := make([]string, len(j))
 	for i, err := range j {
-		if i > 0 {
-			text += "; "
-		}
-		text += err.Error()
+		texts[i] = err.Error()
 	}
-	return text
+	return strings.Join(texts, "; ")
 }

@@ -26,11 +26,14 @@ func (quorumStep) Destroy(context.Context) error { return nil }
 func (q quorumStep) Plan(ctx context.Context) (converge.Plan, error) {
 	status, err := q.Status(ctx)
 	switch {
-	case unknownToken(err), errors.Is(err, errUnreachable):
+	case err == nil:
+	case errors.Is(err, converge.ErrNotYet), ctx.Err() != nil:
+		return converge.Plan{}, err
+	case unknownToken(err):
 		return converge.Plan{After: BootstrapStep}, nil
-	case err != nil && transient(err) && !errors.Is(err, converge.ErrNotYet) && ctx.Err() == nil:
+	case transient(err):
 		return converge.Plan{Changes: []converge.Change{{Subject: "Consul leader", Action: converge.Wait, Note: err.Error()}}}, nil
-	case err != nil:
+	default:
 		return converge.Plan{}, err
 	}
 	var plan converge.Plan

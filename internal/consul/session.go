@@ -137,7 +137,7 @@ func (s *session) do(ctx context.Context, f func(context.Context, *api.Client) e
 	var status api.StatusError
 	if err != nil && !errors.As(err, &status) {
 		s.forget(i)
-		return fmt.Errorf("%s: %w", s.cluster.server(i), err)
+		return fmt.Errorf("%s: %w", s.cluster.server(i), brief(err))
 	}
 	return err
 }

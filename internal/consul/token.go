@@ -17,12 +17,9 @@ import (
 
 // compareToken gives the edit that a token needs, or nil.
 func (s *session) compareToken(ctx context.Context, want token) (*edit, error) {
-	wanted, err := s.chosen(want)
-	if err != nil {
-		return nil, converge.Permanent(err)
-	}
+	wanted := s.chosen(want)
 	var live *api.ACLToken
-	err = s.do(ctx, func(ctx context.Context, server *api.Client) (err error) {
+	err := s.do(ctx, func(ctx context.Context, server *api.Client) (err error) {
 		live, _, err = server.ACL().TokenRead(wanted.AccessorID, (&api.QueryOptions{}).WithContext(ctx))
 		return err
 	})
@@ -59,18 +56,26 @@ func (s *session) compareToken(ctx context.Context, want token) (*edit, error) {
 	}}, nil
 }
 
-// chosen is the token as it should be, with the ids made beforehand.
-func (s *session) chosen(want token) (*api.ACLToken, error) {
-	value, ok := s.tokens.Secret(want.id)
-	accessor, public := s.tokens.Public(want.id)
-	if !ok || !public || accessor == "" {
-		return nil, hint.With(fmt.Errorf("the Consul token %s has no ids", want.id), "declare it under tokens in the add-on's addon.yaml, kind acl-token")
+// checkChosen refuses tokens whose ids were not made.
+func (s *session) checkChosen(tokens []token) error {
+	for _, t := range tokens {
+		_, ok := s.tokens.Secret(t.id)
+		if accessor, _ := s.tokens.Public(t.id); !ok || accessor == "" {
+			return hint.With(fmt.Errorf("the Consul token %s has no ids", t.id), "declare it under tokens in the add-on's addon.yaml, kind acl-token")
+		}
 	}
+	return nil
+}
+
+// chosen is the token as it should be, with the ids made beforehand.
+func (s *session) chosen(want token) *api.ACLToken {
+	value, _ := s.tokens.Secret(want.id)
+	accessor, _ := s.tokens.Public(want.id)
 	wanted := &api.ACLToken{AccessorID: accessor, SecretID: value.RevealString(), Description: want.description}
 	for _, name := range want.policies {
 		wanted.Policies = append(wanted.Policies, &api.ACLTokenPolicyLink{Name: name})
 	}
-	return wanted, nil
+	return wanted
 }
 
 // fixedDifferences are those that Consul does not let change in a token.

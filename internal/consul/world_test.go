@@ -19,6 +19,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hashicorp/consul/api"
+
 	"clusterup.dev/clusterup/internal/addon"
 	"clusterup.dev/clusterup/internal/consul"
 	"clusterup.dev/clusterup/internal/converge"
@@ -70,11 +72,8 @@ func prepare(t *testing.T) *world {
 		network: fmt.Sprintf("127.%d.%d", 50+rand.IntN(200), rand.IntN(250)),
 		running: make(map[int]*testservers.Process),
 	}
-	a, err := addon.Load(os.DirFS("../../addons/consul"), "addons/consul")
-	must(t, err)
-	values, err := a.Merge(nil)
-	must(t, err)
-	w.tokens = makeTokens(t, a, values, secret.Spec{Addon: "app", Name: "consul", Kind: secret.ACLToken})
+	a, values := ownAddon(t)
+	w.tokens = makeTokens(t, a, values)
 	asked, err := a.Asks("test", values)
 	must(t, err)
 	own, err := consul.ParseAsk("consul", asked["consul"], func(name string) ([]byte, error) { return fs.ReadFile(a.Files(), name) })
@@ -179,6 +178,23 @@ func (w *world) cluster(t *testing.T, change ...func(*consul.Config)) *consul.Cl
 	return c
 }
 
+// client is Consul's own client to the first server.
+func (w *world) client(t *testing.T, token string) *api.Client {
+	t.Helper()
+	return w.clientOf(t, 0, token)
+}
+
+func (w *world) clientOf(t *testing.T, i int, token string) *api.Client {
+	t.Helper()
+	ca, _ := w.tokens.Public("consul/ca")
+	client, err := api.NewClient(&api.Config{
+		Scheme: "https", Address: net.JoinHostPort(w.address(i), "8501"), Token: token,
+		TLSConfig: api.TLSConfig{Address: "server.dc1.consul", CAPem: []byte(ca)},
+	})
+	must(t, err)
+	return client
+}
+
 func step(t *testing.T, c *consul.Cluster, name string) converge.Step {
 	t.Helper()
 	for _, item := range c.Steps() {
@@ -210,12 +226,28 @@ func must(t *testing.T, err error) {
 	}
 }
 
-// makeTokens makes the tokens of an add-on, and more.
-func makeTokens(t *testing.T, a *addon.Addon, values map[string]any, more ...secret.Spec) *secret.Set {
+// ownAddon is the consul add-on with its defaults.
+func ownAddon(t *testing.T) (*addon.Addon, map[string]any) {
+	t.Helper()
+	a, err := addon.Load(os.DirFS("../../addons/consul"), "addons/consul")
+	must(t, err)
+	values, err := a.Merge(nil)
+	must(t, err)
+	return a, values
+}
+
+func ownTokens(t *testing.T) *secret.Set {
+	t.Helper()
+	a, values := ownAddon(t)
+	return makeTokens(t, a, values)
+}
+
+// makeTokens makes the tokens of the add-on, and one of another.
+func makeTokens(t *testing.T, a *addon.Addon, values map[string]any) *secret.Set {
 	t.Helper()
 	specs, err := a.Specs("test", values)
 	must(t, err)
-	specs = append(specs, more...)
+	specs = append(specs, secret.Spec{Addon: "app", Name: "consul", Kind: secret.ACLToken})
 	identity, err := secret.CreateIdentity(filepath.Join(t.TempDir(), "keys", "identity.txt"))
 	must(t, err)
 	keeper := &secret.Keeper{Bucket: memory{}, Recipients: []secret.Recipient{identity.Recipient()}, Identities: []secret.Identity{identity}}
