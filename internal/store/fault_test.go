@@ -69,6 +69,7 @@ func (r *recorder) WriteHeader(code int) {
 // A write that was carried out but whose answer was lost is a success, and it
 // is told from a write of the same bytes by somebody else.
 func TestALostAnswerIsReadBack(t *testing.T) {
+	t.Parallel()
 	s := testservers.S3(t)
 	var puts atomic.Int32
 	b := open(t, through(t, s, nil, func(r *http.Request) bool {
@@ -96,6 +97,7 @@ func TestALostAnswerIsReadBack(t *testing.T) {
 // 409 means that two conditional writes met and this one was not carried out:
 // it is sent again, and not for ever.
 func TestAConflictIsTriedAgain(t *testing.T) {
+	t.Parallel()
 	const conflict = `<Error><Code>ConditionalRequestConflict</Code><Message>busy</Message></Error>`
 	s := testservers.S3(t)
 	var puts, conflicts atomic.Int32
@@ -120,6 +122,7 @@ func TestAConflictIsTriedAgain(t *testing.T) {
 }
 
 func TestContentThatBreaksOffIsReadAgain(t *testing.T) {
+	t.Parallel()
 	s := testservers.S3(t)
 	var gets atomic.Int32
 	b := open(t, through(t, s, func(w http.ResponseWriter, r *http.Request) {
@@ -141,6 +144,7 @@ func TestContentThatBreaksOffIsReadAgain(t *testing.T) {
 // An outage shorter than the time to live does not lose the lock; a longer one
 // does, before anybody else could have it.
 func TestTheLockOutlivesAShortOutage(t *testing.T) {
+	t.Parallel()
 	s := testservers.S3(t)
 	var down atomic.Bool
 	b := open(t, through(t, s, func(_ http.ResponseWriter, _ *http.Request) {
@@ -167,6 +171,7 @@ func TestTheLockOutlivesAShortOutage(t *testing.T) {
 }
 
 func TestOpenSaysWhatIsWrong(t *testing.T) {
+	t.Parallel()
 	s := testservers.S3(t)
 	for name, tc := range map[string]struct {
 		change     func(*store.Config)

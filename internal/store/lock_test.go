@@ -61,6 +61,7 @@ func acquire(t *testing.T, b store.LockStore, o store.LockOptions) *store.Lease 
 }
 
 func TestOneOfManyGetsTheLock(t *testing.T) {
+	t.Parallel()
 	b := open(t, config(testservers.S3(t)))
 	for round := int64(1); round <= 10; round++ {
 		var mu sync.Mutex
@@ -101,6 +102,7 @@ func TestOneOfManyGetsTheLock(t *testing.T) {
 }
 
 func TestLockedErrorNamesTheHolder(t *testing.T) {
+	t.Parallel()
 	b := open(t, config(testservers.S3(t)))
 	acquire(t, b, store.LockOptions{Owner: "ann@there pid 7", Operation: "create"})
 	_, err := store.Acquire(t.Context(), b, store.LockOptions{})
@@ -121,6 +123,7 @@ func TestLockedErrorNamesTheHolder(t *testing.T) {
 }
 
 func TestWaitersGetTheLockInTurn(t *testing.T) {
+	t.Parallel()
 	b := open(t, config(testservers.S3(t)))
 	var inside, most, fences sync.Map
 	var wg sync.WaitGroup
@@ -150,6 +153,7 @@ func TestWaitersGetTheLockInTurn(t *testing.T) {
 }
 
 func TestARenewedLockStays(t *testing.T) {
+	t.Parallel()
 	b := open(t, config(testservers.S3(t)))
 	l := acquire(t, b, store.LockOptions{TTL: 400 * time.Millisecond})
 	_, err := store.Acquire(t.Context(), b, store.LockOptions{Wait: 1500 * time.Millisecond})
@@ -165,6 +169,7 @@ func TestARenewedLockStays(t *testing.T) {
 // A holder on this machine that lives but does not renew, as one that is
 // stopped, is passed only after its whole time was seen to pass.
 func TestALockThatIsNotRenewedIsTaken(t *testing.T) {
+	t.Parallel()
 	b := open(t, config(testservers.S3(t)))
 	const ttl = 800 * time.Millisecond
 	dead := acquire(t, frozen{b}, store.LockOptions{TTL: ttl})
@@ -222,6 +227,7 @@ func edit(t *testing.T, b *store.S3, change func(holder map[string]any)) {
 // Of a holder on another machine only the store's clock is believed, not what
 // the holder wrote; a fresh look is enough then.
 func TestALockFromElsewhereExpiresByTheStoresClock(t *testing.T) {
+	t.Parallel()
 	b := open(t, config(testservers.S3(t)))
 	old := acquire(t, b, store.LockOptions{TTL: time.Hour})
 	edit(t, b, func(h map[string]any) {
@@ -243,6 +249,7 @@ func TestALockFromElsewhereExpiresByTheStoresClock(t *testing.T) {
 }
 
 func TestBreakIsNoticed(t *testing.T) {
+	t.Parallel()
 	b := open(t, config(testservers.S3(t)))
 	l := acquire(t, b, store.LockOptions{TTL: 400 * time.Millisecond})
 	info, err := store.Break(t.Context(), b)
@@ -261,6 +268,7 @@ func TestBreakIsNoticed(t *testing.T) {
 // A run that was killed must be resumable at once: the next one sees that its
 // process is gone and does not wait for the lock to expire.
 func TestTheLockOfAKilledRunIsTakenAtOnce(t *testing.T) {
+	t.Parallel()
 	s := testservers.S3(t)
 	b := open(t, config(s))
 	exe, err := os.Executable()

@@ -28,6 +28,7 @@ func open(t *testing.T, c store.Config) *store.S3 {
 }
 
 func TestConditionalWrites(t *testing.T) {
+	t.Parallel()
 	ctx := t.Context()
 	b := open(t, config(testservers.S3(t)))
 
