@@ -57,11 +57,11 @@ func parse(path string, data []byte) (*Environment, error) {
 	if err != nil {
 		return nil, err
 	}
-	e.document = document
+	e.document, e.dir = document, filepath.Dir(path)
 	if err := e.validate(); err != nil {
 		return nil, err
 	}
-	return e, e.setDefaults(filepath.Dir(path))
+	return e, e.setDefaults(e.dir)
 }
 
 // Names lists the environments in dir, sorted; none when there is no such folder.

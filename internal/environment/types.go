@@ -21,7 +21,11 @@ type Environment struct {
 	Spec     Spec     `yaml:"spec" jsonschema:"required"`
 
 	document *strictyaml.Document
+	dir      string
 }
+
+// Dir is the folder that the file is in.
+func (e *Environment) Dir() string { return e.dir }
 
 // Metadata names the environment.
 type Metadata struct {
