@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package localcluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"clusterup.dev/clusterup/internal/hint"
+	"golang.org/x/sync/errgroup"
+)
+
+// booted is what the last boot that came to its end has made.
+type booted struct {
+	Generation string `json:"generation"`
+	Nodes      int    `json:"nodes"`
+	Images     string `json:"images"` // folder of the images that every node has
+}
+
+// boot makes the environment's nodes run: it makes those that are not there,
+// starts the dead ones with the data that they had, makes one cluster of all,
+// and ends when every node is ready. Killed at any point and run again, it goes
+// on.
+func boot(ctx context.Context, c Config, generation string, out io.Writer) error {
+	start := time.Now()
+	r, err := Reserve(ctx, c)
+	if err != nil {
+		return err
+	}
+	n, err := parseNetwork(r.Subnet)
+	if err != nil {
+		return err
+	}
+	c.Subnet = r.Subnet
+	held, err := lock(ctx, c.layout().dir(), lockPatience)
+	if err != nil {
+		return err
+	}
+	defer held.Close()
+	set, err := readServers(c.Servers)
+	if err != nil {
+		return err
+	}
+	var was booted
+	if err := readJSON(c.layout().booted(), &was); err != nil {
+		return err
+	}
+	if was.Nodes > c.Nodes {
+		return tooFewNodes(c, was.Nodes)
+	}
+	b := &booting{c: c, n: n, set: set, was: was, mtu: linkMTU(), start: start, out: out}
+	if err := b.run(ctx); err != nil {
+		return err
+	}
+	b.say("%d nodes ready", c.Nodes)
+	return writeJSON(c.layout().booted(), booted{Generation: generation, Nodes: c.Nodes, Images: b.unpacked}, 0o600)
+}
+
+func tooFewNodes(c Config, have int) error {
+	err := fmt.Errorf("environment %s has %d nodes, and %d are asked for", c.Environment, have, c.Nodes)
+	return hint.With(err, "a node can't be taken away, because it holds volumes: ask for %d, or destroy the environment first", have)
+}
+
+// booting is one boot on its way.
+type booting struct {
+	c        Config
+	n        network
+	set      serverSet
+	was      booted
+	mtu      int
+	ca       authority
+	unpacked string
+	start    time.Time
+
+	mu  sync.Mutex
+	out io.Writer
+}
+
+func (b *booting) say(format string, args ...any) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	fmt.Fprintf(b.out, "%5.1fs %s\n", time.Since(b.start).Seconds(), fmt.Sprintf(format, args...))
+}
+
+func (b *booting) run(ctx context.Context) error {
+	if err := b.prepare(ctx); err != nil {
+		return err
+	}
+	b.say("images, network and programs are there")
+	pids, started := make([]int, b.c.Nodes+1), make([]bool, b.c.Nodes+1)
+	group, running := errgroup.WithContext(ctx)
+	for i := 1; i <= b.c.Nodes; i++ {
+		group.Go(func() (err error) {
+			pids[i], started[i], err = b.ensureNode(running, i)
+			if err == nil && i == 1 {
+				err = b.ensureCluster(running, pids[1])
+			}
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	return b.ready(ctx, pids[1], started)
+}
+
+// prepare makes what all nodes share.
+func (b *booting) prepare(ctx context.Context) error {
+	l := b.c.layout()
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return hostNetwork(ctx, b.c, b.n, b.c.Nodes) })
+	group.Go(func() (err error) {
+		b.unpacked, err = unpackedImages(ctx, b.c)
+		return err
+	})
+	group.Go(func() error {
+		for _, program := range nodePrograms() {
+			real, err := filepath.EvalSymlinks(filepath.Join(b.c.Servers, "bin", program))
+			if err != nil {
+				return err
+			}
+			if err := place(real, filepath.Join(l.bin(), program), 0o755, true); err != nil {
+				return fmt.Errorf("take over the server %s: %w", program, err)
+			}
+		}
+		return nil
+	})
+	group.Go(func() (err error) {
+		pki := l.node(1).path("etc", "kubernetes", "pki")
+		b.ca, err = ensureAuthority(filepath.Join(pki, "ca.crt"), filepath.Join(pki, "ca.key"))
+		return err
+	})
+	return group.Wait()
+}
+
+// ensureNode starts the node if it is dead or cut off.
+func (b *booting) ensureNode(ctx context.Context, index int) (pid int, started bool, err error) {
+	d := b.c.layout().node(index)
+	pid, err = livingNode(d)
+	if err != nil {
+		return 0, false, err
+	}
+	name := NodeName(b.c.Environment, index)
+	if pid != 0 && networkStands(b.n, []int{index}) {
+		if err := run(ctx, "", "ip", "link", "set", b.n.link(index), "master", b.n.bridge(), "up"); err != nil {
+			return 0, false, err
+		}
+		return pid, false, b.freshenImages(ctx, pid)
+	}
+	if err := killNode(ctx, d); err != nil {
+		return 0, false, err
+	}
+	f := newFacts(b.c.layout(), b.n, b.set, index, b.c.Nodes, b.mtu, cniPlugins())
+	if err := prepareNode(ctx, b.c, f, index, b.ca, b.unpacked); err != nil {
+		return 0, false, fmt.Errorf("prepare node %s: %w", name, err)
+	}
+	if pid, err = startNode(ctx, b.c, b.n, index, b.mtu); err != nil {
+		return 0, false, err
+	}
+	if err := b.awaitContainerd(ctx, name, index, pid); err != nil {
+		return 0, false, err
+	}
+	b.say("node %s started", name)
+	return pid, true, b.freshenImages(ctx, pid)
+}
+
+// awaitContainerd ends early when the node dies.
+func (b *booting) awaitContainerd(ctx context.Context, name string, index, pid int) error {
+	for since := time.Now(); !listens(ctx, "unix", inRoot(pid, containerdSocket)); {
+		if err := pause(ctx, lookAgain); err != nil {
+			return err
+		}
+		alive, err := locked(string(b.c.layout().node(index)))
+		if err != nil {
+			return err
+		}
+		if late := time.Since(since); late > 30*time.Second || (!alive && late > time.Second) {
+			log := filepath.Join(b.c.layout().logs(), name)
+			text, _ := os.ReadFile(log + ".log")
+			return hint.With(fmt.Errorf("node %s does not come up%s", name, tail(string(text), 2)), "its logs are %s*.log", log)
+		}
+	}
+	return nil
+}
+
+// freshenImages gives a node that was unpacked from other archives those of now.
+func (b *booting) freshenImages(ctx context.Context, pid int) error {
+	if b.was.Images == "" || b.was.Images == b.unpacked {
+		return nil
+	}
+	archives, err := imageArchives(b.c.Servers)
+	if err != nil {
+		return err
+	}
+	for _, a := range archives {
+		f, err := os.Open(a)
+		if err != nil {
+			return err
+		}
+		cmd := inNode(ctx, pid, "ctr", "--namespace", "k8s.io", "images", "import", "-")
+		cmd.Stdin = f
+		text, err := cmd.CombinedOutput()
+		if err = errors.Join(err, f.Close()); err != nil {
+			return fmt.Errorf("import %s: %w%s", filepath.Base(a), err, tail(string(text), 3))
+		}
+	}
+	return nil
+}
+
+// ensureCluster lets kubeadm make the control plane, once: the kubeconfig is
+// the last thing that is written.
+func (b *booting) ensureCluster(ctx context.Context, pid int) error {
+	l := b.c.layout()
+	if exists(l.kubeconfig()) {
+		return nil
+	}
+	if err := b.kubeadm(ctx, pid); err != nil {
+		return err
+	}
+	b.say("the control plane answers")
+	for from, to := range map[string]string{"pki/ca.crt": l.ca(), "admin.conf": l.kubeconfig()} {
+		data, err := os.ReadFile(l.node(1).path("etc", "kubernetes", from))
+		if err != nil {
+			return err
+		}
+		mode := fs.FileMode(0o600)
+		if err := writeFile(to, data, mode); err != nil {
+			return err
+		}
+	}
+	return nil
+}
