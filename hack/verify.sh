@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Generates again what is generated, into a folder aside, and compares.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+aside=$(mktemp -d)
+trap 'rm -rf "$aside"' EXIT
+go run ./internal/cli/reference "$aside"
+failed=0
+diff -ru docs/reference "$aside" || failed=1
+go mod tidy -diff || failed=1
+if [ "$failed" -ne 0 ]; then
+  echo "error: generated files are out of date" >&2
+  echo "hint: run \`make generate\` (and \`go mod tidy\`) and commit the result" >&2
+  exit 1
+fi
