@@ -92,7 +92,7 @@ func contentStart(document []byte) int {
 // yamlFault places the YAML parser's error, which counts the rendered lines of
 // the document, at the template's line.
 func yamlFault(t *tracker, start, end int, err error) error {
-	text := strings.TrimPrefix(err.Error(), "error converting YAML to JSON: ")
+	text := plainYAML(err)
 	offset := start
 	if m := yamlLine.FindStringSubmatch(text); m != nil {
 		text = m[2]
@@ -112,7 +112,7 @@ func yamlFault(t *tracker, start, end int, err error) error {
 	if strings.Contains(text, "cannot start any token") || strings.Contains(text, "mapping values are not allowed") {
 		advice = "a value with special characters needs quotes, and what is included needs nindent"
 	}
-	return hint.With(fault(file, line, "not valid YAML once rendered: %s", strings.TrimPrefix(text, "yaml: ")), "%s", advice)
+	return hint.With(fault(file, line, "not valid YAML once rendered: %s", text), "%s", advice)
 }
 
 func flatten(o Object) ([]Object, error) {

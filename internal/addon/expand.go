@@ -63,7 +63,7 @@ func (e *expander) all(node any, at []any) any {
 		}
 		var out any
 		if err := unmarshalYAML([]byte(e.text(node, at)), &out); err != nil && e.err == nil {
-			e.err = e.addon.errorf(at, "the template gives no YAML: %v", err)
+			e.err = e.addon.errorf(at, "the template gives no YAML: %s", plainYAML(err))
 		}
 		return normalise(out)
 	}

@@ -3,7 +3,9 @@
 package addon
 
 import (
+	"maps"
 	"regexp"
+	"slices"
 	"strings"
 
 	"clusterup.dev/clusterup/internal/hint"
@@ -13,7 +15,8 @@ import (
 var imageRef = regexp.MustCompile(`^([a-z0-9][a-zA-Z0-9._:-]*/[a-z0-9][a-z0-9._/-]*)(:[\w][\w.-]{0,127})?(@sha256:[0-9a-f]{64})?$`)
 
 func (a *Addon) checkImages() error {
-	for key, ref := range a.Images {
+	for _, key := range slices.Sorted(maps.Keys(a.Images)) {
+		ref := a.Images[key]
 		m := imageRef.FindStringSubmatch(ref)
 		switch {
 		case m == nil:

@@ -104,8 +104,11 @@ func (a *Addon) checkAsked() error {
 	fields, _ := fieldsOf(reflect.TypeFor[Addon]())
 	for _, owner := range slices.Sorted(maps.Keys(a.Asked)) {
 		if owner != a.Name && !slices.Contains(a.Needs, owner) {
-			at := fmt.Sprintf("%s: unknown field %q", a.atKey(owner), owner)
-			return hint.With(errors.New(at), "%s", suggest(owner, fields))
+			advice := suggest(owner, fields)
+			if !strings.HasPrefix(advice, "did") {
+				advice = fmt.Sprintf("to ask something of the add-on %s, list it under needs", owner)
+			}
+			return hint.With(fmt.Errorf("%s: unknown field %q", a.atKey(owner), owner), "%s", advice)
 		}
 	}
 	return nil

@@ -150,7 +150,11 @@ func (r *renderer) renderFile(name string) ([]Object, error) {
 	case errors.Is(err, errTooLong):
 		return nil, fault(name, 0, "%v", err)
 	case err != nil:
-		return nil, hint.With(templateError(err), "%s", missingHint(err, r.Values))
+		explained := templateError(err)
+		if !strings.HasPrefix(explained.Error(), name+":") { // it is in a template that this one calls
+			explained = fault(name, out.now.line, "%v", explained)
+		}
+		return nil, hint.With(explained, "%s", missingHint(err, r.Values))
 	}
 	return parseDocuments(out)
 }

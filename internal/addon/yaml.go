@@ -16,6 +16,11 @@ import (
 
 func unmarshalYAML(data []byte, into any) error { return yaml.UnmarshalStrict(data, into) }
 
+// plainYAML is an error of the YAML library without its prefixes.
+func plainYAML(err error) string {
+	return strings.TrimPrefix(strings.TrimPrefix(err.Error(), "error converting YAML to JSON: "), "yaml: ")
+}
+
 func marshalYAML(value any) ([]byte, error) { return yaml.Marshal(value) }
 
 // WriteYAML gives objects for people to read, with the file that each comes
