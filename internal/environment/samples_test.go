@@ -26,7 +26,7 @@ func TestTheLocalEnvironmentIsValidAsItIs(t *testing.T) {
 	if got := time.Duration(e.Spec.Timeout); got != 30*time.Minute {
 		t.Errorf("the timeout is %s", got)
 	}
-	if got, want := e.At("spec", "addons", 1, "values", "threshold"), folder+"/local.yaml:44:20"; got != want {
+	if got, want := e.At("spec", "addons", 1, "values", "threshold"), folder+"/local.yaml:43:20"; got != want {
 		t.Errorf("the threshold is at %s, want %s", got, want)
 	}
 }

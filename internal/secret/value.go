@@ -14,25 +14,25 @@ const redacted = "(secret)"
 // fmt verbs, slog, JSON, YAML and text encoders. Reveal is the one way out.
 // The zero Value is an absent secret.
 type Value struct {
-	_ [0]func() // not comparable with ==, which would compare addresses: use Equal
-	// p is a pointer because fmt calls no method on an unexported field of
-	// another struct, nor for %w and %p: it walks the memory by reflection, and
-	// stops at a pointer inside a struct.
-	p *[]byte
+	// A closure, because fmt calls no method on an unexported field of another
+	// struct, nor for %w and %p: it walks the memory by reflection, follows
+	// pointers in some cases, and stops at a func in all. It also makes ==,
+	// which would compare addresses, an error: use Equal.
+	reveal func() []byte
 }
 
 // NewValue takes ownership of b.
-func NewValue(b []byte) Value { return Value{p: &b} }
+func NewValue(b []byte) Value { return Value{reveal: func() []byte { return b }} }
 
 // NewString copies s.
 func NewString(s string) Value { return NewValue([]byte(s)) }
 
 // Reveal returns the secret bytes themselves, not a copy.
 func (v Value) Reveal() []byte {
-	if v.p == nil {
+	if v.reveal == nil {
 		return nil
 	}
-	return *v.p
+	return v.reveal()
 }
 
 // RevealString returns the secret as a string. Prefer Reveal: a string cannot be wiped.
