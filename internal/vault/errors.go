@@ -5,6 +5,9 @@ package vault
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 
 	"clusterup.dev/clusterup/internal/custody"
 	"clusterup.dev/clusterup/internal/hint"
@@ -16,6 +19,7 @@ var (
 	ErrForeign = errors.New("vault is initialised, and the bucket knows nothing of it")
 	ErrLost    = errors.New("vault is initialised, and its key shares were never stored")
 	ErrGone    = errors.New("vault says that it was never initialised, and its key shares are in the bucket")
+	ErrHolders = errors.New("the holders or the threshold are not those that Vault's key shares were dealt for")
 	ErrHalf    = errors.New("an init was cut off inside Vault")
 )
 
@@ -31,6 +35,27 @@ func lostError(j custody.Journal) error {
 func goneError(j custody.Journal) error {
 	return hint.With(fmt.Errorf("%w: init %s got as far as %q, so its storage was lost or is another one", ErrGone, j.Nonce, j.State),
 		"restore Consul's data and run again; if it is lost for good, destroy the environment and create it anew: the shares stay in the bucket")
+}
+
+// checkDeal refuses holders and a threshold that would silently not be put into effect.
+func (v *Vault) checkDeal(j custody.Journal) error {
+	want := map[string]int{}
+	for _, h := range v.cfg.Settings.Holders {
+		want[h.Operator] = h.Shares
+	}
+	if maps.Equal(want, j.Shares) && v.cfg.Settings.Threshold == j.Threshold {
+		return nil
+	}
+	return hint.With(fmt.Errorf("%w: %s, %d of them unseal", ErrHolders, dealt(j.Shares), j.Threshold),
+		"write these into the environment; changing them needs a rekey of Vault, not a new value")
+}
+
+func dealt(shares map[string]int) string {
+	var names []string
+	for _, name := range slices.Sorted(maps.Keys(shares)) {
+		names = append(names, fmt.Sprintf("%s (%d)", name, shares[name]))
+	}
+	return strings.Join(names, ", ")
 }
 
 func halfError() error {

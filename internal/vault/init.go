@@ -63,6 +63,11 @@ func (s initStep) Plan(ctx context.Context) (converge.Plan, error) {
 	if err != nil && known {
 		return converge.Plan{}, err
 	}
+	if initialised && journal.Safe() {
+		if err := s.v.checkDeal(journal); err != nil {
+			return converge.Plan{}, err
+		}
+	}
 	return converge.Plan{
 		Changes: s.changes(what, known),
 		Basis:   initBasis{journal, what, known},

@@ -52,6 +52,7 @@ func (v *Vault) look(ctx context.Context) ([]replica, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the CA of Vault: %w", err)
 	}
+	v.forget(pods)
 	replicas := make([]replica, v.cfg.Settings.Replicas)
 	var group sync.WaitGroup
 	for n := range replicas {
@@ -90,6 +91,18 @@ func (v *Vault) peer(pod Pod, ca []byte) (*client, error) {
 	}
 	v.peers[pod.UID] = c
 	return c, nil
+}
+
+// forget drops the connections of pods that are gone.
+func (v *Vault) forget(pods []Pod) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for uid, c := range v.peers {
+		if !slices.ContainsFunc(pods, func(p Pod) bool { return p.UID == uid }) {
+			c.close()
+			delete(v.peers, uid)
+		}
+	}
 }
 
 // health asks one replica what it is. An error means that it cannot be told.

@@ -66,6 +66,13 @@ func testFromNothing(t *testing.T, g *ground) {
 	mustHideShares(t, w, said.String())
 	testReadThroughAuth(t, w)
 
+	t.Run("other holders need a rekey", func(t *testing.T) {
+		other := *w
+		other.Threshold = 3
+		if _, err := run(t.Context(), other.open(t)); !errors.Is(err, ErrHolders) || hint.Of(err) == "" {
+			t.Errorf("%v (hint %q)", err, hint.Of(err))
+		}
+	})
 	t.Run("a replica that comes back is unsealed", func(t *testing.T) {
 		w.servers[1].End()
 		w.start(t, 1)
