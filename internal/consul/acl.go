@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 
 	"golang.org/x/sync/errgroup"
 
@@ -49,32 +50,44 @@ func (a aclStep) Apply(ctx context.Context, p converge.Plan) error {
 	if err != nil {
 		return err
 	}
-	first, written := true, []token(nil)
+	var written []token
+	var refused []converge.Change // what the last round could not write
+	first := true
 	err = converge.Until(ctx, "Consul's policies and tokens", a.cfg.Timeout, func(ctx context.Context) (bool, string, error) {
-		for {
-			edits, err := s.compare(ctx, a.want)
-			if err != nil {
-				return false, "", impatient(err)
-			}
-			if len(edits) == 0 {
-				return true, "", nil
-			}
-			if first && !reflect.DeepEqual(changes(edits), p.Changes) {
-				return false, "", converge.Permanent(converge.ErrStale)
-			}
-			first = false
-			for _, e := range edits {
-				written = append(written, e.tokens...)
-			}
-			if err := s.write(ctx, edits); err != nil {
-				return false, "", impatient(err)
-			}
+		edits, err := s.compare(ctx, a.want)
+		if err != nil || len(edits) == 0 {
+			return err == nil, "", impatient(err)
+		}
+		left := changes(edits)
+		if first && !within(left, p.Changes) {
+			return false, "", converge.Permanent(converge.ErrStale)
+		}
+		first = false
+		for _, e := range edits {
+			written = append(written, e.tokens...)
+		}
+		switch err := s.write(ctx, edits); {
+		case err == nil:
+			edits, err = s.compare(ctx, a.want)
+			return err == nil && len(edits) == 0, "they were changed meanwhile", impatient(err)
+		case transient(err) || !reflect.DeepEqual(left, refused): // a call of a run that was killed may arrive late
+			refused = left
+			return false, "", err
+		default:
+			return false, "", converge.Permanent(err)
 		}
 	})
 	if err != nil {
 		return err
 	}
 	return s.awaitTokens(ctx, written)
+}
+
+// within reports whether all of these changes are among those.
+func within(these, those []converge.Change) bool {
+	return !slices.ContainsFunc(these, func(this converge.Change) bool {
+		return !slices.ContainsFunc(those, func(that converge.Change) bool { return reflect.DeepEqual(this, that) })
+	})
 }
 
 func (a aclStep) open(ctx context.Context) (*session, error) {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/hashicorp/consul/api"
 
@@ -62,25 +63,32 @@ func (b bootstrapStep) Apply(ctx context.Context, _ converge.Plan) error {
 	if err := s.awaitLeader(ctx); err != nil {
 		return err
 	}
+	var refused time.Time
 	return converge.Until(ctx, "the bootstrap of Consul's ACLs", b.cfg.Timeout, func(ctx context.Context) (bool, string, error) {
 		works, err := s.bootstrapped(ctx)
 		if works || err != nil {
 			return works, "", impatient(err)
 		}
 		err = s.bootstrap(ctx)
-		if bootstrapped(err) {
-			if works, err = s.bootstrapped(ctx); works || err != nil {
-				return works, "", impatient(err)
-			}
-			err = s.foreign()
+		switch {
+		case !bootstrapped(err):
+			return err == nil, "", impatient(err)
+		case refused.IsZero():
+			refused = time.Now()
+		case time.Since(refused) > inFlight:
+			return false, "", converge.Permanent(s.foreign())
 		}
-		return err == nil, "", impatient(err)
+		return false, "Consul was bootstrapped; with which token is not known yet", nil
 	})
 }
 
+// inFlight is how long a bootstrap whose answer was lost, an earlier run's
+// perhaps, may take to be seen after Consul has begun to refuse others.
+const inFlight = 2 * time.Second
+
 // impatient ends a wait for what waiting cannot mend.
 func impatient(err error) error {
-	if err == nil || transient(err) && !errors.Is(err, errForeign) && !errors.Is(err, errNotManagement) {
+	if err == nil || transient(err) && !errors.Is(err, errNotManagement) {
 		return err
 	}
 	return converge.Permanent(err)

@@ -30,11 +30,12 @@ func bootstrapped(err error) bool {
 	return errors.As(err, &status) && strings.Contains(status.Body, "ACL bootstrap no longer allowed")
 }
 
-// passing are the words of answers with 500 that a moment later are different:
-// Consul says with the same code that a request is wrong.
+// passing are the words of answers with 500 that a moment later are different.
+// Consul says with the same code that a request is wrong, and puts "rpc error
+// making call" before whatever another server answered.
 var passing = []string{
 	"No cluster leader", "not the leader", "leadership lost", "leadership transfer", "not ready to serve consistent",
-	"rpc error", "raft is already shutdown", "shutting down", "connection", "EOF", "timeout", "timed out",
+	"rpc error getting client", "failed to get conn", "raft is already shutdown", "shutting down", "connection", "EOF", "timeout", "timed out",
 }
 
 // transient reports whether the same call may succeed a moment later.
