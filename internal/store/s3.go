@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/ratelimit"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
@@ -24,8 +25,8 @@ import (
 )
 
 const (
-	attempts     = 5                // of one request, the first one included
-	mostBackoff  = 4 * time.Second  // between two attempts
+	attempts     = 6                // of one request, the first one included
+	mostBackoff  = 2 * time.Second  // between two attempts
 	dialTimeout  = 5 * time.Second  // to reach the endpoint
 	replyTimeout = 30 * time.Second // until the answer begins; objects are small
 	wholeTimeout = 2 * time.Minute  // until the answer has been read
@@ -127,9 +128,11 @@ func httpClient() *awshttp.BuildableClient {
 }
 
 // retryer also retries the answer that two conditional writes met: neither is
-// refused by it, and one of them will find its condition broken next time.
+// refused by it, and one of them will find its condition broken next time. The
+// attempts are bound for each request, not for all together: many requests that
+// meet one short outage shall all outlive it.
 func retryer() aws.Retryer {
 	return retry.AddWithErrorCodes(retry.NewStandard(func(o *retry.StandardOptions) {
-		o.MaxAttempts, o.MaxBackoff = attempts, mostBackoff
+		o.MaxAttempts, o.MaxBackoff, o.RateLimiter = attempts, mostBackoff, ratelimit.None
 	}), "ConditionalRequestConflict", "OperationAborted")
 }

@@ -36,7 +36,12 @@ func (t *Terraform) Apply(ctx context.Context, p Plan) error {
 // success. The caller holds the run lock.
 func (t *Terraform) Destroy(ctx context.Context) error {
 	return t.write(ctx, "destroy", func(ctx context.Context, tf *tfexec.Terraform, w io.Writer) error {
-		return tf.DestroyJSON(ctx, w)
+		vars, err := t.writeVars()
+		if err != nil {
+			return err
+		}
+		defer os.Remove(vars)
+		return tf.DestroyJSON(ctx, w, tfexec.VarFile(vars))
 	})
 }
 

@@ -54,7 +54,7 @@ func (e event) doing() string {
 	if e.Hook == nil {
 		return ""
 	}
-	addr := e.Hook.Resource.Addr
+	addr := oneLine(e.Hook.Resource.Addr)
 	switch e.Type {
 	case "apply_start":
 		if verb, ok := verbs[e.Hook.Action]; ok {

@@ -60,15 +60,41 @@ func (s *events) failure(ctx context.Context, operation string, err error) error
 			return s.explain(e, d)
 		}
 	}
-	// No event says why: what is left is stderr, which tfexec appends.
-	e.text = oneLine(err.Error())
+	e.text = plain(err.Error())
 	return e
+}
+
+const undeclared = "Value for undeclared variable"
+
+// misnamed makes an error of variables that the module does not have, which
+// Terraform only warns of.
+func (s *events) misnamed() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i, d := range s.diagnostics {
+		if d.Summary == undeclared {
+			s.diagnostics[i].Severity = "error"
+			return errors.New(d.Summary)
+		}
+	}
+	return nil
+}
+
+// plain is what is left when no event says why: stderr, which tfexec appends,
+// without the frame that Terraform draws around it.
+func plain(s string) string {
+	s = oneLine(strings.NewReplacer("╷", "", "│", "", "╵", "").Replace(s))
+	if _, said, found := strings.Cut(s, "Error: "); found {
+		return said
+	}
+	return s
 }
 
 var (
 	// The detail of a failed provisioner holds its command line and output.
 	provisioner = regexp.MustCompile(`(?s)^Error running command .*: ((?:exit status|signal:) [a-z0-9 ]+)\. Output: `)
 	lockWho     = regexp.MustCompile(`(?m)^\s*Who:\s+(\S+)`)
+	named       = regexp.MustCompile(`variable (?:named )?"([^"]+)"`)
 	lockCreated = regexp.MustCompile(`(?m)^\s*Created:\s+(\S+ \S+)`)
 )
 
@@ -90,6 +116,10 @@ func (s *events) explain(e *Error, d Diagnostic) error {
 		return hint.With(e, "let that run end; one that was killed is cleaned up after by the next `clusterup create`")
 	}
 	e.text = oneLine(d.Summary)
+	if text, ok := aboutVariable(d); ok {
+		e.text = text
+		return hint.With(e, "look at spec.cluster.terraform.variables and the module's variables")
+	}
 	if d.Address != "" {
 		e.text = d.Address + ": " + e.text
 	}
@@ -100,6 +130,24 @@ func (s *events) explain(e *Error, d Diagnostic) error {
 		e.text += ": " + detail
 	}
 	return e
+}
+
+// aboutVariable puts what is wrong with a variable in the words of its reader,
+// who knows nothing of the file that holds the variables of one call.
+func aboutVariable(d Diagnostic) (string, bool) {
+	name := ""
+	if m := named.FindStringSubmatch(d.Detail); m != nil {
+		name = m[1]
+	}
+	switch d.Summary {
+	case undeclared:
+		return fmt.Sprintf("the module has no variable %q", name), true
+	case "No value for required variable":
+		return fmt.Sprintf("the module's variable %q is not set", name), true
+	case "Invalid value for input variable", "Invalid value for variable":
+		return oneLine(d.Summary + ": " + d.Detail), true
+	}
+	return "", false
 }
 
 // explainProvisioner says what the command said last, not what the command was.

@@ -5,6 +5,7 @@ package terraform
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -37,14 +38,29 @@ func (t *Terraform) Plan(ctx context.Context) (Plan, error) {
 	if err := f.Close(); err != nil {
 		return Plan{}, fmt.Errorf("terraform plan: %w", err)
 	}
+	p, err := t.plan(ctx, file)
+	if err != nil || p.File == "" {
+		_ = os.Remove(file)
+	}
+	return p, err
+}
+
+func (t *Terraform) plan(ctx context.Context, file string) (Plan, error) {
+	vars, err := t.writeVars()
+	if err != nil {
+		return Plan{}, fmt.Errorf("terraform plan: %w", err)
+	}
+	defer os.Remove(vars)
 	tf, err := t.command(nil)
 	if err != nil {
 		return Plan{}, err
 	}
 	events := newEvents(ctx)
-	changed, err := tf.PlanJSON(ctx, events, tfexec.Out(file), tfexec.Lock(false))
+	changed, err := tf.PlanJSON(ctx, events, tfexec.Out(file), tfexec.Lock(false), tfexec.VarFile(vars))
+	if err == nil {
+		err = events.misnamed()
+	}
 	if err != nil || !changed {
-		_ = os.Remove(file)
 		return Plan{}, events.failure(ctx, "plan", err)
 	}
 	p := Plan{Changes: events.planned(), File: file}
@@ -54,14 +70,38 @@ func (t *Terraform) Plan(ctx context.Context) (Plan, error) {
 	return p, nil
 }
 
-// planLife is how long a plan that nobody applied is kept.
+// varsPattern names the files that hold the variables of one call: two runs
+// beside each other may differ in them.
+const varsPattern = "clusterup-*.tfvars.json"
+
+func (t *Terraform) writeVars() (path string, err error) {
+	vars := t.config.Vars
+	if vars == nil {
+		vars = map[string]any{}
+	}
+	data, err := json.MarshalIndent(vars, "", "  ")
+	if err != nil {
+		return "", fmt.Errorf("variables: %w", err)
+	}
+	f, err := os.CreateTemp(t.config.WorkDir, varsPattern)
+	if err != nil {
+		return "", err
+	}
+	_, err = f.Write(data)
+	return f.Name(), errors.Join(err, f.Close())
+}
+
+// planLife is how long a plan that nobody applied, or what a killed run left, is
+// kept.
 const planLife = 24 * time.Hour
 
 func (t *Terraform) removeOldPlans() {
-	files, _ := filepath.Glob(filepath.Join(t.config.WorkDir, "plan-*.tfplan"))
-	for _, file := range files {
-		if info, err := os.Stat(file); err == nil && time.Since(info.ModTime()) > planLife {
-			_ = os.Remove(file)
+	for _, pattern := range []string{"plan-*.tfplan", varsPattern} {
+		files, _ := filepath.Glob(filepath.Join(t.config.WorkDir, pattern))
+		for _, file := range files {
+			if info, err := os.Stat(file); err == nil && time.Since(info.ModTime()) > planLife {
+				_ = os.Remove(file)
+			}
 		}
 	}
 }

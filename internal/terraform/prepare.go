@@ -25,7 +25,6 @@ import (
 // whether or not it names one.
 const (
 	overrideFile = "clusterup_override.tf.json"
-	varsFile     = "clusterup.auto.tfvars.json"
 	override     = `{"terraform":{"backend":{"s3":{}}}}` + "\n"
 	rc           = "disable_checkpoint = true\ndisable_checkpoint_signature = true\n"
 )
@@ -85,8 +84,8 @@ func (t *Terraform) init(ctx context.Context) error {
 	return events.failure(ctx, "init", err)
 }
 
-// copyModule writes the module's files that differ, the override and the
-// variables, and gives the digest of everything that init depends on.
+// copyModule writes the module's files that differ, and the override, and gives
+// the digest of everything that init depends on.
 func (t *Terraform) copyModule(was prepared) (prepared, error) {
 	files := map[string][]byte{overrideFile: []byte(override)}
 	err := fs.WalkDir(t.config.Module, ".", func(path string, d fs.DirEntry, err error) error {
@@ -121,17 +120,6 @@ func (t *Terraform) copyModule(was prepared) (prepared, error) {
 	fmt.Fprintf(digest, "%s %d %s\n%q\n", t.config.Binary, binary.Size(), binary.ModTime(), fmt.Sprint(t.config.Backend))
 	now.Digest = fmt.Sprintf("%x", digest.Sum(nil))
 
-	vars := t.config.Vars
-	if vars == nil {
-		vars = map[string]any{}
-	}
-	data, err := json.MarshalIndent(vars, "", "  ")
-	if err != nil {
-		return prepared{}, fmt.Errorf("variables: %w", err)
-	}
-	if err := writeFile(filepath.Join(t.module(), varsFile), data); err != nil {
-		return prepared{}, err
-	}
 	return now, writeFile(t.rcFile(), []byte(rc))
 }
 

@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"clusterup.dev/clusterup/internal/converge"
@@ -80,14 +81,18 @@ const (
 
 // end ends what a run has left behind and forgets the run.
 func (t *Terraform) end(ctx context.Context, r run) error {
-	ask := func(force bool) converge.Check {
+	const what = "the commands of an interrupted Terraform"
+	if _, err := signalRun(r, syscall.SIGTERM); err != nil {
+		return err
+	}
+	gone := func(again syscall.Signal) converge.Check {
 		return func(context.Context) (bool, string, error) {
-			left, err := signalRun(r, force)
+			left, err := signalRun(r, again)
 			return err == nil && left == 0, fmt.Sprintf("%d processes", left), err
 		}
 	}
-	if converge.Until(ctx, "the commands of an interrupted Terraform", politely, ask(false)) != nil {
-		if err := converge.Until(ctx, "the commands of an interrupted Terraform", firmly, ask(true)); err != nil {
+	if converge.Until(ctx, what, politely, gone(0)) != nil {
+		if err := converge.Until(ctx, what, firmly, gone(syscall.SIGKILL)); err != nil {
 			return err
 		}
 	}

@@ -20,15 +20,11 @@ func sessionID() (int, error) {
 	return session, nil
 }
 
-// signalRun asks, or forces, every process of a run to end, and counts them.
-func signalRun(r run, force bool) (left int, err error) {
+// signalRun sends every process of a run a signal, 0 for none, and counts them.
+func signalRun(r run, signal syscall.Signal) (left int, err error) {
 	entries, err := os.ReadDir("/proc")
 	if err != nil {
 		return 0, err
-	}
-	signal := syscall.SIGTERM
-	if force {
-		signal = syscall.SIGKILL
 	}
 	for _, e := range entries {
 		pid, err := strconv.Atoi(e.Name())
@@ -42,7 +38,9 @@ func signalRun(r run, force bool) (left int, err error) {
 		}
 		if belongs(r, pid) {
 			left++
-			_ = p.Signal(signal)
+			if signal != 0 {
+				_ = p.Signal(signal)
+			}
 		}
 		_ = p.Release()
 	}
@@ -75,7 +73,7 @@ func runsHere(sameState func(folder string) bool) (bool, error) {
 			continue
 		}
 		comm, err := os.ReadFile("/proc/" + e.Name() + "/comm")
-		if name := string(bytes.TrimSpace(comm)); err != nil || (name != "terraform" && name != "tofu") {
+		if err != nil || !bytes.HasPrefix(comm, []byte("terraform")) && !bytes.HasPrefix(comm, []byte("tofu")) {
 			continue
 		}
 		folder, err := os.Readlink("/proc/" + e.Name() + "/cwd")

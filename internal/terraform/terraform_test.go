@@ -18,6 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"clusterup.dev/clusterup/internal/converge"
+	"clusterup.dev/clusterup/internal/hint"
 	"clusterup.dev/clusterup/internal/secret"
 	"clusterup.dev/clusterup/internal/store"
 	"clusterup.dev/clusterup/internal/terraform"
@@ -219,6 +220,33 @@ func TestAFailureNamesItsCause(t *testing.T) {
 		t.Errorf("%+v", failed)
 	}
 	apply(t, p.terraform(t, "1", "true")) // what failed is made anew
+}
+
+func TestVariablesAreChecked(t *testing.T) {
+	p := newPlace(t)
+	for name, tc := range map[string]struct {
+		vars map[string]any
+		want string
+	}{
+		"undeclared": {map[string]any{"generation": "1", "command": "true", "nodez": 3}, `has no variable "nodez"`},
+		"wrong type": {map[string]any{"generation": []int{1}, "command": "true"}, "Invalid value for input variable"},
+		"missing":    {map[string]any{"generation": "1"}, `variable "command" is not set`},
+	} {
+		tf, err := terraform.New(p.config(tc.vars))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = tf.Plan(t.Context())
+		if err == nil || !strings.Contains(err.Error(), tc.want) || strings.Contains(err.Error(), p.dir) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if !strings.Contains(hint.Of(err), "spec.cluster.terraform.variables") {
+			t.Errorf("%s: hint %q", name, hint.Of(err))
+		}
+	}
+	if files, _ := filepath.Glob(filepath.Join(p.dir, "*.tf*")); len(files) != 0 {
+		t.Errorf("left: %s", files)
+	}
 }
 
 func TestInitRunsOnlyWhenNeeded(t *testing.T) {
