@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"slices"
 	"strings"
 )
 
@@ -78,11 +79,18 @@ func (v *Vault) managed() ([]item, error) {
 	return items, nil
 }
 
-// policies makes an item of every policies/<name>.hcl.
+// policyFiles are the policies of the add-on's folder.
+const policyFiles = "files/policies/*.hcl"
+
+// policies makes an item of every policy file. clusterup's own must be there:
+// without it the login that replaces the root token could do nothing.
 func policies(files fs.FS) ([]item, error) {
-	names, err := fs.Glob(files, "policies/*.hcl")
+	names, err := fs.Glob(files, policyFiles)
 	if err != nil {
 		return nil, fmt.Errorf("finding Vault's policies: %w", err)
+	}
+	if own := path.Join(path.Dir(policyFiles), ownRole+".hcl"); !slices.Contains(names, own) {
+		return nil, fmt.Errorf("the add-on vault has no %s, and clusterup logs in with it", own)
 	}
 	items := make([]item, 0, len(names))
 	for _, name := range names {

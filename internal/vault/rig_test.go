@@ -240,7 +240,7 @@ func (w *world) vault(bucket custody.Bucket, wrap func(net.Conn) net.Conn) (*Vau
 		}
 		holders = append(holders, custody.Holder{Name: h.Operator, Recipient: id.Recipient(), Shares: h.Shares})
 	}
-	files, err := fs.Sub(addons.FS, "vault/files")
+	files, err := fs.Sub(addons.FS, "vault")
 	if err != nil {
 		return nil, err
 	}

@@ -57,7 +57,7 @@ type Config struct {
 	// Holders, in the order of Settings.Holders.
 	Holders  []custody.Holder
 	Settings Settings
-	// Files is the add-on's files folder: each policies/<name>.hcl is a policy.
+	// Files is the add-on's folder: each files/policies/<name>.hcl is a policy.
 	Files fs.FS
 	// Namespace is the Kubernetes namespace that Vault runs in.
 	Namespace string
