@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
@@ -21,7 +20,7 @@ import (
 type booted struct {
 	Generation string `json:"generation"`
 	Nodes      int    `json:"nodes"`
-	Images     string `json:"images"` // folder of the images that every node has
+	Images     string `json:"images"` // key of the images that every node has
 }
 
 // boot makes the environment's nodes run: it makes those that are not there,
@@ -60,7 +59,7 @@ func boot(ctx context.Context, c Config, generation string, out io.Writer) error
 		return err
 	}
 	b.say("%d nodes ready", c.Nodes)
-	return writeJSON(c.layout().booted(), booted{Generation: generation, Nodes: c.Nodes, Images: b.unpacked}, 0o600)
+	return writeJSON(c.layout().booted(), booted{Generation: generation, Nodes: c.Nodes, Images: filepath.Base(b.unpacked)}, 0o600)
 }
 
 func tooFewNodes(c Config, have int) error {
@@ -192,7 +191,7 @@ func (b *booting) awaitContainerd(ctx context.Context, name string, index, pid i
 
 // freshenImages gives a node that was unpacked from other archives those of now.
 func (b *booting) freshenImages(ctx context.Context, pid int) error {
-	if b.was.Images == "" || b.was.Images == b.unpacked {
+	if b.was.Images == "" || b.was.Images == filepath.Base(b.unpacked) {
 		return nil
 	}
 	archives, err := imageArchives(b.c.Servers)
@@ -225,15 +224,12 @@ func (b *booting) ensureCluster(ctx context.Context, pid int) error {
 		return err
 	}
 	b.say("the control plane answers")
-	for from, to := range map[string]string{"pki/ca.crt": l.ca(), "admin.conf": l.kubeconfig()} {
-		data, err := os.ReadFile(l.node(1).path("etc", "kubernetes", from))
-		if err != nil {
-			return err
-		}
-		mode := fs.FileMode(0o600)
-		if err := writeFile(to, data, mode); err != nil {
-			return err
-		}
+	if err := writeFile(l.ca(), b.ca.certPEM, 0o644); err != nil {
+		return err
 	}
-	return nil
+	admin, err := os.ReadFile(l.node(1).path("etc", "kubernetes", "admin.conf"))
+	if err != nil {
+		return err
+	}
+	return writeFile(l.kubeconfig(), admin, 0o600)
 }

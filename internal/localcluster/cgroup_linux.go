@@ -17,14 +17,15 @@ import (
 	"clusterup.dev/clusterup/internal/converge"
 )
 
-// controllers are what the kubelet manages on the unified hierarchy.
-const controllers = "+cpuset +cpu +io +memory +pids"
+// managed are the controllers that the kubelet wants on the unified hierarchy.
+const managed = "+cpuset +cpu +io +memory +pids"
 
 // hierarchy is one mounted cgroup tree.
 type hierarchy struct {
 	dir     string
-	unified bool // cgroup2, alone or beside the others
-	cpuset  bool // v1: a new group has no processors until it is given some
+	unified bool   // cgroup2, alone or beside the others
+	cpuset  bool   // v1: a new group has no processors until it is given some
+	options string // v1: names the controllers
 }
 
 func hierarchies() ([]hierarchy, error) {
@@ -38,13 +39,25 @@ func hierarchies() ([]hierarchy, error) {
 		case "cgroup2":
 			all = append(all, hierarchy{dir: m.at, unified: true})
 		case "cgroup":
-			all = append(all, hierarchy{dir: m.at, cpuset: slices.Contains(strings.Split(m.options, ","), "cpuset")})
+			all = append(all, hierarchy{dir: m.at, options: m.options, cpuset: slices.Contains(strings.Split(m.options, ","), "cpuset")})
 		}
 	}
 	if len(all) == 0 {
 		return nil, errors.New("no cgroup hierarchy is mounted")
 	}
 	return all, nil
+}
+
+// controllers are what the hierarchy can manage.
+func (h hierarchy) controllers() []string {
+	if !h.unified {
+		return strings.Split(h.options, ",")
+	}
+	data, err := os.ReadFile(filepath.Join(h.dir, "cgroup.controllers"))
+	if err != nil {
+		return nil
+	}
+	return strings.Fields(string(data))
 }
 
 // makeCgroup makes the group and those above it in every hierarchy, fit for the
@@ -74,7 +87,7 @@ func makeCgroup(all []hierarchy, group string) error {
 // enableControllers hands each controller down by itself: one that this
 // machine lacks must not keep the others back.
 func enableControllers(dir string) {
-	for c := range strings.FieldsSeq(controllers) {
+	for c := range strings.FieldsSeq(managed) {
 		_ = os.WriteFile(filepath.Join(dir, "cgroup.subtree_control"), []byte(c), 0)
 	}
 }

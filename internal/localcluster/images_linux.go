@@ -32,13 +32,9 @@ func unpackedImages(ctx context.Context, c Config) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	name := sha256.New()
-	for _, a := range archives {
-		info, err := os.Stat(a)
-		if err != nil {
-			return "", err
-		}
-		fmt.Fprintln(name, filepath.Base(a), info.Size(), info.ModTime().UnixNano())
+	key, err := imagesKey(c.Servers)
+	if err != nil {
+		return "", err
 	}
 	home := filepath.Join(filepath.Dir(archives[0]), "unpacked")
 	if !sameDevice(filepath.Dir(archives[0]), c.layout().dir()) {
@@ -52,11 +48,28 @@ func unpackedImages(ctx context.Context, c Config) (string, error) {
 		return "", err
 	}
 	defer held.Close()
-	dir := filepath.Join(home, fmt.Sprintf("%x", name.Sum(nil)[:8]))
+	dir := filepath.Join(home, key)
 	if exists(dir) {
 		return dir, nil
 	}
 	return dir, unpack(ctx, archives, dir)
+}
+
+// imagesKey changes when any archive does.
+func imagesKey(servers string) (string, error) {
+	archives, err := imageArchives(servers)
+	if err != nil {
+		return "", err
+	}
+	key := sha256.New()
+	for _, a := range archives {
+		info, err := os.Stat(a)
+		if err != nil {
+			return "", err
+		}
+		fmt.Fprintln(key, filepath.Base(a), info.Size(), info.ModTime().UnixNano())
+	}
+	return fmt.Sprintf("%x", key.Sum(nil)[:8]), nil
 }
 
 // imageArchives are the archives where they really lie.

@@ -18,11 +18,6 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 )
 
-// skippedPhases are what kubeadm need not do: every kubelet got its
-// configuration and its identity from us and runs already, so there are no
-// bootstrap tokens and nobody has to join.
-const skippedPhases = "preflight, kubelet-start, upload-config/kubelet, bootstrap-token, kubelet-finalize, show-join-command"
-
 // kubeadm runs `kubeadm init` on node 1. Run again after a kill, it goes on from
 // the files that are there.
 func (b *booting) kubeadm(ctx context.Context, pid int) error {

@@ -12,6 +12,11 @@ import (
 	"clusterup.dev/clusterup/templates/node"
 )
 
+// skippedPhases are what kubeadm need not do: every kubelet got its
+// configuration and its identity from us and runs already, so there are no
+// bootstrap tokens and nobody has to join.
+const skippedPhases = "preflight, kubelet-start, upload-config/kubelet, bootstrap-token, kubelet-finalize, show-join-command"
+
 // facts are what the templates of the nodes' configuration are filled with.
 type facts struct {
 	Environment string

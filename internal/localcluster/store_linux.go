@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package localcluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"clusterup.dev/clusterup/internal/converge"
+	"clusterup.dev/clusterup/internal/hint"
+	"clusterup.dev/clusterup/internal/secret"
+	"golang.org/x/sys/unix"
+)
+
+// storePatience is how long the S3 server may take to start or to stop.
+const storePatience = 15 * time.Second
+
+// StoreExists reports whether an earlier run has made the environment's store.
+func StoreExists(c Config) bool {
+	f := c.withDefaults().layout().files()
+	return exists(f.settings()) && exists(f.data())
+}
+
+// EnsureStore makes the environment's S3 server run, on a port of 127.0.0.1 and
+// with a key that were picked once, and gives access to it. The server outlives
+// this program; one that has died is started again on the same data. That what
+// listens is this server, and not another program on its port, is proved by the
+// kernel's table of sockets.
+func EnsureStore(ctx context.Context, c Config) (StoreAccess, error) {
+	c = c.withDefaults()
+	if err := c.check(); err != nil {
+		return StoreAccess{}, err
+	}
+	f := c.layout().files()
+	if err := os.MkdirAll(string(f), 0o700); err != nil {
+		return StoreAccess{}, fmt.Errorf("make the folder of the S3 store: %w", err)
+	}
+	held, err := lock(ctx, string(f), lockPatience)
+	if err != nil {
+		return StoreAccess{}, err
+	}
+	defer held.Close()
+	keys, err := ensureKeys(f)
+	if err != nil {
+		return StoreAccess{}, fmt.Errorf("keys of the S3 store: %w", err)
+	}
+	settings, err := ensureSettings(ctx, c)
+	if err != nil {
+		return StoreAccess{}, fmt.Errorf("port of the S3 store: %w", err)
+	}
+	if err := ensureServer(ctx, c, settings); err != nil {
+		return StoreAccess{}, err
+	}
+	return StoreAccess{
+		Endpoint: "http://" + settings.address(), Region: storeRegion, Bucket: storeBucket,
+		AccessKey: keys.AccessKey, SecretKey: secret.NewString(keys.SecretKey),
+	}, nil
+}
+
+func ensureKeys(f storeFiles) (keys storeKeys, err error) {
+	if err := readJSON(f.credentials(), &keys); err != nil || keys.SecretKey != "" {
+		return keys, err
+	}
+	keys = storeKeys{AccessKey: "clusterup-" + randomHex(4), SecretKey: randomHex(20)}
+	return keys, writeJSON(f.credentials(), keys, 0o600)
+}
+
+func ensureSettings(ctx context.Context, c Config) (s storeSettings, err error) {
+	f := c.layout().files()
+	if err := readJSON(f.settings(), &s); err != nil || s.Port != 0 {
+		return s, err
+	}
+	held, err := lock(ctx, c.StateRoot, lockPatience)
+	if err != nil {
+		return s, err
+	}
+	defer held.Close()
+	if s.Port, err = pickPort(c); err != nil {
+		return s, err
+	}
+	return s, writeJSON(f.settings(), s, 0o600)
+}
+
+// pickPort picks a port below those that the kernel gives to outgoing
+// connections, so that it is still free when a dead server is started again.
+func pickPort(c Config) (int, error) {
+	const first, last = 20000, 32000
+	others, err := otherEnvironments(c)
+	if err != nil {
+		return 0, err
+	}
+	taken := make(map[int]bool, len(others))
+	for _, other := range others {
+		var s storeSettings
+		if err := readJSON(other.layout().files().settings(), &s); err != nil {
+			return 0, err
+		}
+		taken[s.Port] = true
+	}
+	for range 100 {
+		s := storeSettings{Port: first + rand.IntN(last-first)}
+		if !taken[s.Port] && portFree(s) {
+			return s.Port, nil
+		}
+	}
+	return 0, fmt.Errorf("no free port from %d to %d", first, last)
+}
+
+func portFree(s storeSettings) bool {
+	l, err := net.Listen("tcp4", s.address())
+	if err != nil {
+		return false
+	}
+	return l.Close() == nil
+}
+
+func ensureServer(ctx context.Context, c Config, s storeSettings) error {
+	f := c.layout().files()
+	log, err := lockFile(f.log())
+	if err != nil {
+		return err
+	}
+	var ended <-chan error
+	if log != nil {
+		defer log.Close()
+		if !portFree(s) {
+			err := fmt.Errorf("port %d of environment %s's S3 server is taken by %s", s.Port, c.Environment, listenerName(s.Port))
+			return hint.With(err, "end that program; the environment keeps its port because Terraform's state names it")
+		}
+		if ended, err = startServer(c, s, log); err != nil {
+			return err
+		}
+	}
+	return converge.Until(ctx, "the S3 server", storePatience, func(context.Context) (bool, string, error) {
+		select {
+		case err := <-ended:
+			text, _ := os.ReadFile(f.log())
+			err = fmt.Errorf("the S3 server ended at once: %w%s", err, tail(string(text), 2))
+			return false, "", converge.Permanent(hint.With(err, "its log is %s", f.log()))
+		default:
+		}
+		pid, err := readPID(f.pid())
+		if err != nil {
+			return false, "it has not started yet", err
+		}
+		return owns(pid, s.Port), fmt.Sprintf("process %d does not listen on port %d yet", pid, s.Port), nil
+	})
+}
+
+// startServer starts the server in its own session, its output in the log whose
+// lock it inherits. The channel tells when it ends while this program lives.
+func startServer(c Config, s storeSettings, log *os.File) (<-chan error, error) {
+	f := c.layout().files()
+	if err := os.Remove(f.pid()); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, err
+	}
+	program := filepath.Join(c.Servers, "bin", "s3")
+	if !exists(program) {
+		return nil, noServers(fmt.Errorf("the server s3 is not in %s", filepath.Join(c.Servers, "bin")))
+	}
+	cmd := exec.Command(program, "--address", s.address(), "--data", f.data(), "--versions", f.versions(),
+		"--region", storeRegion, "--bucket", storeBucket, "--credentials", f.credentials(), "--pid-file", f.pid())
+	cmd.Dir, cmd.Stdout, cmd.Stderr = "/", log, log
+	cmd.Env = []string{"PATH=" + nodePath, "HOME=/root"}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	if err := cmd.Start(); err != nil {
+		return nil, fmt.Errorf("start the S3 server: %w", err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	return ended, nil
+}
+
+// StopStore ends the environment's S3 server; its data stays.
+func StopStore(ctx context.Context, c Config) error {
+	f := c.withDefaults().layout().files()
+	for _, signal := range []syscall.Signal{unix.SIGTERM, unix.SIGKILL} {
+		running, err := serverRuns(f)
+		if err != nil || !running {
+			return err
+		}
+		pid, err := readPID(f.pid())
+		if err != nil {
+			return fmt.Errorf("stop the S3 server: %w", err)
+		}
+		if err := unix.Kill(pid, signal); err != nil && !errors.Is(err, unix.ESRCH) {
+			return fmt.Errorf("stop the S3 server: %w", err)
+		}
+		err = converge.Until(ctx, "the end of the S3 server", storePatience, func(context.Context) (bool, string, error) {
+			running, err := serverRuns(f)
+			return !running, "", err
+		})
+		if err == nil || ctx.Err() != nil {
+			return err
+		}
+	}
+	return fmt.Errorf("the S3 server of environment %s does not end", c.Environment)
+}
+
+// PurgeStore ends the S3 server and deletes everything that it keeps.
+func PurgeStore(ctx context.Context, c Config) error {
+	c = c.withDefaults()
+	if err := c.check(); err != nil {
+		return err
+	}
+	if err := StopStore(ctx, c); err != nil {
+		return err
+	}
+	l := c.layout()
+	if err := os.RemoveAll(l.store()); err != nil {
+		return fmt.Errorf("delete the S3 store: %w", err)
+	}
+	_ = os.Remove(l.dir()) // stays while there are nodes
+	_ = os.Remove(l.root)  // stays while another environment is in it
+	return nil
+}
