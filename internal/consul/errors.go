@@ -36,6 +36,8 @@ func bootstrapped(err error) bool {
 var passing = []string{
 	"No cluster leader", "not the leader", "leadership lost", "leadership transfer", "not ready to serve consistent",
 	"rpc error getting client", "failed to get conn", "raft is already shutdown", "shutting down", "connection", "EOF", "timeout", "timed out",
+	// A leader of a few milliseconds has not made its own policies yet.
+	"No such policy with ID: 00000000-0000-0000-0000-000000000001",
 }
 
 // transient reports whether the same call may succeed a moment later.
