@@ -79,7 +79,7 @@ func (c checker) checkStruct(node *yaml.Node, t reflect.Type, path string) error
 			if path != "" {
 				in = " in " + path
 			}
-			return hint.With(c.fail(key, "unknown field %q%s", key.Value, in), "%s", Nearest(key.Value, names))
+			return hint.With(c.fail(key, "unknown field %q%s", short(key.Value), in), "%s", Nearest(key.Value, names))
 		}
 		return c.check(value, fieldType, join(path, key.Value))
 	})

@@ -4,6 +4,8 @@ package strictyaml
 
 import (
 	"fmt"
+	"strings"
+	"unicode"
 
 	"gopkg.in/yaml.v3"
 )
@@ -57,8 +59,26 @@ func position(file string, node *yaml.Node) string {
 }
 
 func join(path, key string) string {
+	key = oneLine(key)
 	if path == "" {
 		return key
 	}
 	return path + "." + key
+}
+
+// oneLine quotes text that would spoil the one line of an error.
+func oneLine(text string) string {
+	text = short(text)
+	if strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsGraphic(r) }) {
+		return fmt.Sprintf("%q", text)
+	}
+	return text
+}
+
+func short(text string) string {
+	const most = 60
+	if len(text) <= most {
+		return text
+	}
+	return strings.ToValidUTF8(text[:most], "") + "..."
 }

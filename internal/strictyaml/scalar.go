@@ -72,7 +72,7 @@ func (c checker) checkAny(node *yaml.Node, t reflect.Type, path string) error {
 			return hint.With(c.fail(node, "%s: %v", path, err), "%s", quoting(node))
 		}
 	default:
-		return hint.With(c.fail(node, "%s has the tag %s, which cannot be used here", path, tag), "%s", quoting(node))
+		return hint.With(c.fail(node, "%s has the tag %s, which cannot be used here", path, oneLine(tag)), "%s", quoting(node))
 	}
 	return nil
 }
@@ -84,7 +84,7 @@ func plain(node *yaml.Node) error {
 		return fmt.Errorf("%s is not a value that can be used here", describe(node))
 	}
 	if f, ok := value.(float64); ok && (math.IsInf(f, 0) || math.IsNaN(f)) {
-		return errors.New(node.Value + " is not a number")
+		return errors.New(oneLine(node.Value) + " is not a number")
 	}
 	return nil
 }
@@ -100,14 +100,17 @@ func describe(node *yaml.Node) string {
 	case "!!null":
 		return "empty"
 	case "!!str":
-		return fmt.Sprintf("the text %q", node.Value)
+		return fmt.Sprintf("the text %q", short(node.Value))
 	}
-	return node.Value
+	return oneLine(node.Value)
 }
 
 func quoting(node *yaml.Node) string {
 	if node.Kind != yaml.ScalarNode || node.ShortTag() == "!!null" {
 		return ""
+	}
+	if node.Value != short(node.Value) {
+		return "put it in quotes"
 	}
 	return fmt.Sprintf("put it in quotes: %q", node.Value)
 }
