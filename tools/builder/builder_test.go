@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"os"
 	"path/filepath"
 	"strings"
@@ -34,7 +35,7 @@ func newFake(t *testing.T) *fake {
 	}
 	f.catalog = catalog{
 		servers: []server{{name: "one", programs: []string{"one", "uno"}}, {name: "two", programs: []string{"two"}}},
-		archives: func(b builds, c cache, _ host) []archive {
+		archives: func(_ context.Context, b builds, c cache, _ *host) []archive {
 			base := layer{"base", users()}
 			bin := layer{"one", []file{{path: "/bin/one", mode: 0o755, from: b["one"].binary(c), id: b["one"].id()}}}
 			return []archive{{name: "images", servers: []string{"one"}, images: []image{

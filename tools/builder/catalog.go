@@ -2,7 +2,10 @@
 
 package main
 
-import "os/exec"
+import (
+	"context"
+	"os/exec"
+)
 
 // server is one module below tools/ and the programs its binary is.
 type server struct {
@@ -17,7 +20,7 @@ type server struct {
 // catalog is all that can be built, in the order of building.
 type catalog struct {
 	servers  []server
-	archives func(builds, cache, host) []archive
+	archives func(context.Context, builds, cache, *host) []archive
 }
 
 // local is what the local environment runs: what others wait for comes first,

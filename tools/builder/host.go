@@ -14,21 +14,16 @@ import (
 
 // host reads what images take from this machine. The first failure sticks, so
 // that a list of files can be written without a check at each; err says it.
-type host struct {
-	ctx context.Context
-	err *error
-}
+type host struct{ err error }
 
-func newHost(ctx context.Context) host { return host{ctx, new(error)} }
-
-func (h host) fail(err error) {
-	if *h.err == nil {
-		*h.err = withHint(err, "hack/packages.sh installs the Debian packages that images are made with")
+func (h *host) fail(err error) {
+	if h.err == nil {
+		h.err = withHint(err, "hack/packages.sh installs the Debian packages that images are made with")
 	}
 }
 
 // copyOf is a file of this machine at a path of the image.
-func (h host) copyOf(from, to string, mode int64) file {
+func (h *host) copyOf(from, to string, mode int64) file {
 	sum, err := hashFile(from)
 	if err != nil {
 		h.fail(fmt.Errorf("read what images are made with: %w", err))
@@ -36,7 +31,7 @@ func (h host) copyOf(from, to string, mode int64) file {
 	return file{path: to, mode: mode, from: from, id: sum}
 }
 
-func (h host) find(program string) string {
+func (h *host) find(program string) string {
 	path, err := exec.LookPath(program)
 	if err != nil {
 		h.fail(fmt.Errorf("find what images are made with: %w", err))
@@ -48,7 +43,7 @@ var library = regexp.MustCompile(`(/\S+) \(0x`)
 
 // programs are programs with the libraries and the loader that they link, all
 // at the paths where the loader looks for them.
-func (h host) programs(names ...string) []file {
+func (h *host) programs(ctx context.Context, names ...string) []file {
 	var files []file
 	for _, name := range names {
 		path := h.find(name)
@@ -56,7 +51,7 @@ func (h host) programs(names ...string) []file {
 			return nil
 		}
 		files = append(files, h.copyOf(path, "/usr/sbin/"+name, 0o755))
-		out, err := exec.CommandContext(h.ctx, "ldd", path).Output()
+		out, err := exec.CommandContext(ctx, "ldd", path).Output()
 		if err != nil {
 			h.fail(fmt.Errorf("list the libraries of %s: %w", path, err))
 		}
@@ -70,12 +65,12 @@ func (h host) programs(names ...string) []file {
 }
 
 // busybox is a static shell with the applets it was built with.
-func (h host) busybox() []file {
+func (h *host) busybox(ctx context.Context) []file {
 	path := h.find("busybox")
 	if path == "" {
 		return nil
 	}
-	out, err := exec.CommandContext(h.ctx, path, "--list").Output()
+	out, err := exec.CommandContext(ctx, path, "--list").Output()
 	if err != nil {
 		h.fail(fmt.Errorf("list the applets of busybox: %w", err))
 	}
@@ -89,7 +84,7 @@ func (h host) busybox() []file {
 }
 
 // certificates are the authorities that this machine trusts.
-func (h host) certificates() []file {
+func (h *host) certificates() []file {
 	const bundle = "/etc/ssl/certs/ca-certificates.crt"
 	return []file{h.copyOf(bundle, bundle, 0o644)}
 }

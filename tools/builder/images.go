@@ -23,9 +23,9 @@ type builds map[string]built
 
 // imageArchives are the two files of images: what a cluster needs to start, and
 // the add-ons, so that bumping Vault does not repack Kubernetes.
-func imageArchives(b builds, c cache, h host) []archive {
+func imageArchives(ctx context.Context, b builds, c cache, h *host) []archive {
 	base := layer{"base", append(h.certificates(), users()...)}
-	shell := layer{"shell", h.busybox()}
+	shell := layer{"shell", h.busybox(ctx)}
 	bin := func(server, path string, links ...string) layer {
 		files := []file{{path: path, mode: 0o755, from: b[server].binary(c), id: b[server].id()}}
 		for _, l := range links {
@@ -45,7 +45,7 @@ func imageArchives(b builds, c cache, h host) []archive {
 	for _, p := range programs { // no entrypoint: kubeadm's manifests name the program
 		i := image{ref: "registry.k8s.io/" + p + ":" + version, layers: []layer{base, kubernetes}}
 		if p == "kube-proxy" {
-			i.layers = []layer{base, {"netfilter", h.programs("nft", "conntrack")}, kubernetes}
+			i.layers = []layer{base, {"netfilter", h.programs(ctx, "nft", "conntrack")}, kubernetes}
 		}
 		kube = append(kube, i)
 	}

@@ -87,11 +87,11 @@ func prepare(ctx context.Context, o options, all catalog) (*job, error) {
 		j.servers = append(j.servers, b)
 		byName[s.name] = b
 	}
-	h := newHost(ctx)
-	j.archives = all.archives(byName, c, h)
-	if *h.err != nil {
+	h := &host{}
+	j.archives = all.archives(ctx, byName, c, h)
+	if h.err != nil {
 		if slices.ContainsFunc(j.archives, func(a archive) bool { return o.wants(a.name) }) {
-			return nil, *h.err
+			return nil, h.err
 		}
 		j.archives = nil
 	}
