@@ -81,16 +81,16 @@ type work struct {
 // open finds the active replica and opens a session there, with the root token
 // while that is alive. It returns nil while none is active.
 func (s configureStep) open(ctx context.Context) (*work, error) {
+	replicas, err := s.v.look(ctx)
+	if err != nil {
+		return nil, err
+	}
 	escrow, err := s.v.cfg.Escrow(ctx)
 	if err != nil {
 		return nil, err
 	}
 	w := &work{escrow: escrow}
 	if w.journal, err = escrow.Read(ctx); err != nil {
-		return nil, err
-	}
-	replicas, err := s.v.look(ctx)
-	if err != nil {
 		return nil, err
 	}
 	at, ok := active(replicas)

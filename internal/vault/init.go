@@ -40,15 +40,15 @@ const (
 func (initStep) Name() string { return "vault/init" }
 
 func (s initStep) Plan(ctx context.Context) (converge.Plan, error) {
+	replicas, err := s.v.look(ctx)
+	if err != nil {
+		return converge.Plan{}, err
+	}
 	escrow, err := s.v.cfg.Escrow(ctx)
 	if err != nil {
 		return converge.Plan{}, err
 	}
 	journal, err := escrow.Read(ctx)
-	if err != nil {
-		return converge.Plan{}, err
-	}
-	replicas, err := s.v.look(ctx)
 	if err != nil {
 		return converge.Plan{}, err
 	}
