@@ -108,7 +108,7 @@ func TestWhatIsWrongIsRefusedWithItsPlace(t *testing.T) {
 		"a tag that lies":        {"any: !!int ls", "f.yaml:1:6: any: ls is not a value that can be used here", `put it in quotes: "ls"`},
 		"lines in a key":         {"main: {values: {\"a\\nb\": 1, \"a\\nb\": 2}}", `f.yaml:1:28: main.values."a\nb" is given twice, first in line 1`, ""},
 		"a very long value":      {"version: [" + strings.Repeat("x", 1000) + "]\nverison: " + strings.Repeat("y", 1000), "f.yaml:1:10: version has to be text, and is a list", ""},
-		"a very long number":     {"version: " + strings.Repeat("1", 1000), "f.yaml:1:10: version has to be text, and is " + strings.Repeat("1", 60) + "...", "put it in quotes"},
+		"a very long number":     {"version: 0." + strings.Repeat("1", 1000), "f.yaml:1:10: version has to be text, and is 0." + strings.Repeat("1", 58) + "...", "put it in quotes"},
 		"unknown alias":          {"any: *nowhere", "f.yaml: unknown anchor 'nowhere' referenced", ""},
 		"alias of itself":        {"any: &a [*a]", "f.yaml: anchor 'a' value contains itself", ""},
 		"wrong behind an alias":  {"any: &a {name: [x]}\nmain: *a", "f.yaml:1:16: main.name has to be text, and is a list", ""},
