@@ -96,6 +96,9 @@ func (c checker) checkList(node *yaml.Node, elem reflect.Type, path string) erro
 		return hint.With(c.fail(node, "%s has to be a list, and is %s", path, describe(node)), `each item of a list begins with "- "`)
 	}
 	for i, item := range node.Content {
+		if elem.Kind() != reflect.Interface && item.ShortTag() == "!!null" { // would be left out
+			return c.fail(item, "%s[%d] is empty", path, i)
+		}
 		if err := c.check(item, elem, fmt.Sprintf("%s[%d]", path, i)); err != nil {
 			return err
 		}

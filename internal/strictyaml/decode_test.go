@@ -49,7 +49,7 @@ version: "1"
 parts:
   - {name: a, replicas: 3, on: true, wait: 5m}
   - name: b
-    values: {n: 1, f: 1.5, s: x, b: false, none: ~, date: 2026-01-31, list: [1, {deep: yes}]}
+    values: {n: 1, f: 1.5, s: x, b: false, none: ~, date: 2026-01-31, list: [1, ~, {deep: yes}]}
 main: &main
 labels: {a: b}
 any: [&x {k: v}, *x]
@@ -62,7 +62,7 @@ any: [&x {k: v}, *x]
 		t.Fatal(err)
 	}
 	want := `{"Version":"1","Parts":[{"Name":"a","Replicas":3,"On":true,"Values":null,"Wait":300000000000},` +
-		`{"Name":"b","Replicas":0,"On":false,"Values":{"b":false,"date":"2026-01-31","f":1.5,"list":[1,{"deep":"yes"}],"n":1,"none":null,"s":"x"},"Wait":0}],` +
+		`{"Name":"b","Replicas":0,"On":false,"Values":{"b":false,"date":"2026-01-31","f":1.5,"list":[1,null,{"deep":"yes"}],"n":1,"none":null,"s":"x"},"Wait":0}],` +
 		`"Main":null,"Labels":{"a":"b"},"Skipped":"","Any":[{"k":"v"},{"k":"v"}]}`
 	if diff := cmp.Diff(want, string(text)); diff != "" {
 		t.Error(diff)
@@ -101,6 +101,7 @@ func TestWhatIsWrongIsRefusedWithItsPlace(t *testing.T) {
 		"mapping for such":       {"main: {wait: {a: b}}", "f.yaml:1:14: main.wait has to be text, and is a mapping", ""},
 		"a number as key":        {"main: {values: {1: a}}", "f.yaml:1:17: a key has to be text, and is 1", `put it in quotes: "1"`},
 		"a list as key":          {"main: {values: {[a]: b}}", "f.yaml:1:17: a key has to be text, and is a list", ""},
+		"an empty item":          {"parts:\n  - name: a\n  -\n", "f.yaml:3:4: parts[1] is empty", ""},
 		"merge":                  {"main: {values: {<<: {a: b}}}", "f.yaml:1:17: merge keys (<<) cannot be used here", ""},
 		"not a number":           {"main: {values: {a: .nan}}", "f.yaml:1:20: main.values.a: .nan is not a number", `put it in quotes: ".nan"`},
 		"binary":                 {"main: {values: {a: !!binary aGk=}}", "f.yaml:1:20: main.values.a has the tag !!binary, which cannot be used here", `put it in quotes: "aGk="`},
