@@ -10,7 +10,8 @@ import (
 	"time"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
-	"gopkg.in/yaml.v3"
+
+	"clusterup.dev/clusterup/internal/strictyaml"
 )
 
 // What addon.yaml has to say it is.
@@ -34,16 +35,15 @@ type Addon struct {
 	Ready       Ready             `yaml:"ready"`
 	Hooks       []Hook            `yaml:"hooks"`
 
-	// Asked is what it asks of other add-ons (policies, credentials), under
-	// their names: only they know what it means. See Asks.
-	Asked map[string]map[string]any `yaml:",inline"`
-
 	Source string `yaml:"-"` // where it comes from: "built-in" or a path
 	Dir    string `yaml:"-"` // its folder as errors name it: "addons/consul"
 
-	files  fs.FS
-	schema *jsonschema.Schema // nil when there is no values.schema.json
-	root   *yaml.Node         // addon.yaml, for positions
+	// asked is what it asks of add-ons (policies, credentials), by their names:
+	// only they know what it means. It may ask itself and those that it needs.
+	asked    map[string]map[string]any
+	files    fs.FS
+	schema   *jsonschema.Schema // nil when there is no values.schema.json
+	document *strictyaml.Document
 }
 
 // Token is a secret that is made once for an environment, before anything is
@@ -62,7 +62,8 @@ type Token struct {
 
 // Ready says when the objects of the add-on count as ready.
 type Ready struct {
-	Timeout time.Duration `yaml:"timeout"` // five minutes when zero
+	Within  string        `yaml:"timeout"` // as it is written: "90s"
+	Timeout time.Duration `yaml:"-"`       // the same; five minutes, if left out
 	Skip    []string      `yaml:"skip"`    // "StatefulSet/vault": not waited for, a hook does
 }
 
@@ -83,9 +84,3 @@ const (
 
 // Files is the whole folder, for hooks that are given the name of a file.
 func (a *Addon) Files() fs.FS { return a.files }
-
-// At says where in addon.yaml the thing at path is: "addons/x/addon.yaml:12:5".
-// A path that leads nowhere gives the nearest thing above it.
-func (a *Addon) At(path ...any) string {
-	return position(a.Dir+"/"+metadataFile, lookup(a.root, path))
-}

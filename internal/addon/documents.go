@@ -5,6 +5,7 @@ package addon
 import (
 	"bytes"
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -88,6 +89,9 @@ func contentStart(document []byte) int {
 	}
 	return 0
 }
+
+// yamlLine is how the YAML library says where.
+var yamlLine = regexp.MustCompile(`(?s)^(?:yaml: )?(?:unmarshal errors:\s*)?line (\d+): ([^\n]*)`)
 
 // yamlFault places the YAML parser's error, which counts the rendered lines of
 // the document, at the template's line.

@@ -27,8 +27,8 @@ func (a *Addon) HookCalls(environment string, values map[string]any) ([]Hook, er
 // in it carried out as in HookCalls.
 func (a *Addon) Asks(environment string, values map[string]any) (map[string]map[string]any, error) {
 	e := expander{addon: a, environment: environment, values: values}
-	asks := make(map[string]map[string]any, len(a.Asked))
-	for owner, ask := range a.Asked {
+	asks := make(map[string]map[string]any, len(a.asked))
+	for owner, ask := range a.asked {
 		asks[owner], _ = e.all(ask, field(owner)).(map[string]any)
 	}
 	return asks, e.err

@@ -72,13 +72,9 @@ func (r *renderer) addNamespace(objects *[]Object) {
 	if !used || name == "default" || strings.HasPrefix(name, "kube-") {
 		return
 	}
-	node := lookup(r.Addon.root, field("namespace"))
-	if node == r.Addon.root {
-		node = lookup(r.Addon.root, field("name"))
-	}
 	namespace := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "v1", "kind": "Namespace"}}
 	namespace.SetName(name)
-	*objects = append(*objects, Object{Unstructured: namespace, File: r.Addon.Dir + "/" + metadataFile, Line: node.Line, generated: true})
+	*objects = append(*objects, Object{Unstructured: namespace, File: r.Addon.Dir + "/" + metadataFile, generated: true})
 }
 
 var notInLabels = regexp.MustCompile(`[^A-Za-z0-9._-]+`)

@@ -6,11 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
-	"reflect"
 	"regexp"
-	"slices"
 	"strings"
+	"time"
 
 	"clusterup.dev/clusterup/internal/hint"
 )
@@ -25,8 +23,8 @@ func Load(files fs.FS, dir string) (*Addon, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading add-on %s: %w", dir, err)
 	}
-	a := &Addon{Dir: dir, files: files}
-	if a.root, err = decodeStrict(dir+"/"+metadataFile, data, a); err != nil {
+	a := &Addon{Dir: dir, files: files, asked: make(map[string]map[string]any)}
+	if err := a.decode(data); err != nil {
 		return nil, err
 	}
 	if a.Namespace == "" {
@@ -36,8 +34,8 @@ func Load(files fs.FS, dir string) (*Addon, error) {
 	for i := range a.Hooks {
 		a.Hooks[i].With, _ = normalise(a.Hooks[i].With).(map[string]any)
 	}
-	for owner, ask := range a.Asked {
-		a.Asked[owner], _ = normalise(ask).(map[string]any)
+	for owner, ask := range a.asked {
+		a.asked[owner], _ = normalise(ask).(map[string]any)
 	}
 	if err := a.check(); err != nil {
 		return nil, err
@@ -54,7 +52,6 @@ var (
 )
 
 func (a *Addon) check() error {
-	fields, _ := fieldsOf(reflect.TypeFor[Addon]())
 	folder := a.Dir[strings.LastIndex(a.Dir, "/")+1:]
 	switch {
 	case a.APIVersion != APIVersion:
@@ -63,7 +60,7 @@ func (a *Addon) check() error {
 		return hint.With(a.errorf(field("kind"), "kind is %q", a.Kind), "it has to be %s", Kind)
 	case !dnsLabel.MatchString(a.Name):
 		return hint.With(a.errorf(field("name"), "%q cannot name an add-on", a.Name), "small letters, digits and hyphens, at most 63")
-	case fields[a.Name] != nil:
+	case isField(a.Name):
 		return a.errorf(field("name"), "%s is the name of a field and cannot name an add-on", a.Name)
 	case a.Name != folder:
 		return hint.With(a.errorf(field("name"), "the add-on is named %s and its folder %s", a.Name, folder), "give both the same name")
@@ -71,10 +68,8 @@ func (a *Addon) check() error {
 		return a.errorf(field("version"), "version is missing")
 	case !dnsLabel.MatchString(a.Namespace):
 		return a.errorf(field("namespace"), "%q cannot name a namespace", a.Namespace)
-	case a.Ready.Timeout < 0:
-		return a.errorf(field("ready", "timeout"), "ready.timeout is negative")
 	}
-	for _, check := range []func() error{a.checkNeeds, a.checkAsked, a.checkImages, a.checkTokens, a.checkReady, a.checkHooks} {
+	for _, check := range []func() error{a.checkNeeds, a.checkImages, a.checkTokens, a.checkReady, a.checkHooks} {
 		if err := check(); err != nil {
 			return err
 		}
@@ -98,23 +93,17 @@ func (a *Addon) checkNeeds() error {
 	return nil
 }
 
-// checkAsked refuses fields that name neither this add-on nor one that it needs:
-// they are misspelt.
-func (a *Addon) checkAsked() error {
-	fields, _ := fieldsOf(reflect.TypeFor[Addon]())
-	for _, owner := range slices.Sorted(maps.Keys(a.Asked)) {
-		if owner != a.Name && !slices.Contains(a.Needs, owner) {
-			advice := suggest(owner, fields)
-			if !strings.HasPrefix(advice, "did") {
-				advice = fmt.Sprintf("to ask something of the add-on %s, list it under needs", owner)
-			}
-			return hint.With(fmt.Errorf("%s: unknown field %q", a.atKey(owner), owner), "%s", advice)
-		}
-	}
-	return nil
-}
+const defaultTimeout = 5 * time.Minute
 
 func (a *Addon) checkReady() error {
+	a.Ready.Timeout = defaultTimeout
+	if text := a.Ready.Within; text != "" {
+		timeout, err := time.ParseDuration(text)
+		if err != nil || timeout <= 0 {
+			return hint.With(a.errorf(field("ready", "timeout"), "%q is not a time to wait", text), `write it like "90s" or "5m"`)
+		}
+		a.Ready.Timeout = timeout
+	}
 	for i, skip := range a.Ready.Skip {
 		if kind, name, ok := strings.Cut(skip, "/"); !ok || kind == "" || name == "" || strings.Contains(name, "/") {
 			return hint.With(a.errorf(field("ready", "skip", i), "%q does not name an object", skip), `write kind and name: "StatefulSet/web"`)
@@ -130,20 +119,4 @@ func (a *Addon) checkHooks() error {
 		}
 	}
 	return nil
-}
-
-// atKey is the place of a field itself.
-func (a *Addon) atKey(key string) string {
-	for i := 0; a.root != nil && i+1 < len(a.root.Content); i += 2 {
-		if a.root.Content[i].Value == key {
-			return position(a.Dir+"/"+metadataFile, a.root.Content[i])
-		}
-	}
-	return a.At()
-}
-
-func field(steps ...any) []any { return steps }
-
-func (a *Addon) errorf(path []any, format string, args ...any) error {
-	return fmt.Errorf("%s: %s", a.At(path...), fmt.Sprintf(format, args...))
 }

@@ -41,11 +41,11 @@ func overlay(below, above map[string]any) map[string]any {
 
 // normalise copies values as YAML decoders give them into the few types that
 // templates and schemas see: maps with string keys, lists, strings, booleans,
-// int64, float64 and nil. A number without a fraction is an int64, so that it
+// int, float64 and nil. A number without a fraction is an int, so that it
 // prints without an exponent.
 func normalise(value any) any {
 	switch value := value.(type) {
-	case nil, string, bool, int64:
+	case nil, string, bool, int:
 		return value
 	case map[string]any:
 		out := make(map[string]any, len(value))
@@ -65,16 +65,16 @@ func normalise(value any) any {
 			out[i] = normalise(item)
 		}
 		return out
-	case int:
-		return int64(value)
+	case int64:
+		return int(value)
 	case float64:
 		if whole := math.Trunc(value); whole == value && math.Abs(value) < 1<<53 {
-			return int64(whole)
+			return int(whole)
 		}
 		return value
 	case json.Number:
 		if n, err := value.Int64(); err == nil {
-			return n
+			return int(n)
 		}
 		n, _ := value.Float64()
 		return normalise(n)
@@ -82,4 +82,11 @@ func normalise(value any) any {
 		return value.Format(time.RFC3339)
 	}
 	return fmt.Sprint(value)
+}
+
+func join(path, key string) string {
+	if path == "" {
+		return key
+	}
+	return path + "." + key
 }

@@ -36,9 +36,9 @@ func TestMerge(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := map[string]any{
-		"domain": "example.org", "replicas": int64(5),
+		"domain": "example.org", "replicas": 5,
 		"storage": map[string]any{"size": "2Gi", "className": "fast"},
-		"holders": []any{map[string]any{"operator": "a", "shares": int64(2)}},
+		"holders": []any{map[string]any{"operator": "a", "shares": 2}},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

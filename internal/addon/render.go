@@ -37,13 +37,18 @@ type Input struct {
 type Object struct {
 	*unstructured.Unstructured
 	File string
-	Line int
+	Line int // 0 for what the folder as a whole gave
 
 	generated bool // a Namespace that no manifest asked for
 }
 
-// Where is "file:line".
-func (o Object) Where() string { return fmt.Sprintf("%s:%d", o.File, o.Line) }
+// Where is "file:line", or the file alone.
+func (o Object) Where() string {
+	if o.Line == 0 {
+		return o.File
+	}
+	return fmt.Sprintf("%s:%d", o.File, o.Line)
+}
 
 // Title is how plans and errors call the object: "ConfigMap demo/settings".
 func (o Object) Title() string {

@@ -167,7 +167,7 @@ func TestRender(t *testing.T) {
 	for _, o := range objects {
 		lines[o.GetKind()] = o.Line
 	}
-	want := map[string]int{"Namespace": 3, "ClusterRole": 35, "ConfigMap": 19, "Secret": 19, "Deployment": 2}
+	want := map[string]int{"Namespace": 0, "ClusterRole": 35, "ConfigMap": 19, "Secret": 19, "Deployment": 2}
 	if diff := cmp.Diff(want, lines); diff != "" {
 		t.Error("lines: " + diff)
 	}
