@@ -109,8 +109,17 @@ func leaving(r Ref) int {
 	return 3
 }
 
+// propagation waits for dependents only where there can be some: it costs a turn of the
+// garbage collector.
+func propagation(r Ref) metav1.DeletionPropagation {
+	if isCustom(r) || r.stage() == stageWorkloads {
+		return metav1.DeletePropagationForeground
+	}
+	return metav1.DeletePropagationBackground
+}
+
 func (c *Cluster) delete(ctx context.Context, d deletion) error {
-	options := metav1.DeleteOptions{PropagationPolicy: new(metav1.DeletePropagationForeground)}
+	options := metav1.DeleteOptions{PropagationPolicy: new(propagation(d.Ref))}
 	if d.UID != "" {
 		options.Preconditions = &metav1.Preconditions{UID: new(types.UID(d.UID))}
 	}

@@ -37,7 +37,7 @@ func (c *Cluster) Dial(ctx context.Context, namespace, pod string, port int) (ne
 	defer cancel()
 	tunnel, err := c.tunnel(ctx, namespace, pod)
 	if err != nil {
-		return nil, fmt.Errorf("dialling pod %s: %w", where, err)
+		return nil, fmt.Errorf("dialling pod %s: %w", where, ended(ctx, err))
 	}
 	// The streams know no ctx: the end of it closes what they run on.
 	stop := context.AfterFunc(ctx, func() { _ = tunnel.Close() })
@@ -47,9 +47,22 @@ func (c *Cluster) Dial(ctx context.Context, namespace, pod string, port int) (ne
 	}
 	if err != nil {
 		_ = tunnel.Close()
-		return nil, fmt.Errorf("dialling pod %s: %w", where, errors.Join(context.Cause(ctx), err))
+		return nil, fmt.Errorf("dialling pod %s: %w", where, ended(ctx, err))
 	}
 	return newPodConn(where, tunnel, data, failed), nil
+}
+
+// ended gives the end of ctx where that is what err comes from: the websocket turns
+// a deadline into one of the socket, and the streams turn it into a closed tunnel.
+func ended(ctx context.Context, err error) error {
+	var timeout net.Error
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case errors.As(err, &timeout) && timeout.Timeout():
+		return context.DeadlineExceeded
+	}
+	return err
 }
 
 // tunnel opens SPDY over a websocket to the port-forward of the pod.

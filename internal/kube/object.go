@@ -98,27 +98,53 @@ func normalize(u *unstructured.Unstructured) (*object, error) {
 		unstructured.RemoveNestedField(body.Object, "metadata", field)
 	}
 	if isSecret(RefOf(body)) {
-		encodeStringData(body.Object)
+		if err := encodeStringData(body.Object); err != nil {
+			return nil, err
+		}
 	}
 	return &object{Ref: RefOf(body), body: body}, nil
 }
 
-func encodeStringData(secret map[string]any) {
-	plain, ok := secret["stringData"].(map[string]any)
-	if !ok {
-		return
+func encodeStringData(secret map[string]any) error {
+	data, err := stringMap(secret, "data")
+	if err != nil {
+		return err
 	}
-	delete(secret, "stringData")
-	data, ok := secret["data"].(map[string]any)
-	if !ok {
-		data = make(map[string]any, len(plain))
-		secret["data"] = data
-	}
-	for name, value := range plain {
-		if text, ok := value.(string); ok {
-			data[name] = base64.StdEncoding.EncodeToString([]byte(text))
+	for name, value := range data {
+		if _, err := base64.StdEncoding.DecodeString(value.(string)); err != nil {
+			return fmt.Errorf("data[%q] is not base64", name)
 		}
 	}
+	plain, err := stringMap(secret, "stringData")
+	if err != nil || plain == nil {
+		return err
+	}
+	if data == nil {
+		data = make(map[string]any, len(plain))
+	}
+	for name, value := range plain {
+		data[name] = base64.StdEncoding.EncodeToString([]byte(value.(string)))
+	}
+	secret["data"] = data
+	delete(secret, "stringData")
+	return nil
+}
+
+// stringMap checks what the server would refuse while repeating the value.
+func stringMap(secret map[string]any, field string) (map[string]any, error) {
+	if secret[field] == nil {
+		return nil, nil
+	}
+	m, ok := secret[field].(map[string]any)
+	if !ok {
+		return nil, fmt.Errorf("%s is not a map", field)
+	}
+	for name, value := range m {
+		if _, ok := value.(string); !ok {
+			return nil, fmt.Errorf("%s[%q] is not a string", field, name)
+		}
+	}
+	return m, nil
 }
 
 func isSecret(r Ref) bool { return r.APIVersion == "v1" && r.Kind == "Secret" }

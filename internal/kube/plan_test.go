@@ -32,6 +32,19 @@ func TestAgainstAPIServer(t *testing.T) {
 		{"a stale plan is refused", stalePlan},
 		{"a plan survives a change that does not matter", unrelatedChange},
 		{"secrets are masked", secretsMasked},
+		{"a CRD and its objects in one set", customResources},
+		{"namespaces first, workloads last", applyOrder},
+		{"what cannot be is refused", refusals},
+		{"an immutable field is named", immutableField},
+		{"what others made is taken over", adopted},
+		{"an interrupted apply can be repeated", cancelled},
+		{"deletion", deleted},
+		{"deletion names what is held", heldDeletion},
+		{"a terminating namespace is waited for", terminating},
+		{"not ready without a controller", notReady},
+		{"causes end a wait", waitEnds},
+		{"a wait ends when all is ready", waitSucceeds},
+		{"who the cluster is", identity},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.run(t, connectTo(t)) })
 	}

@@ -45,8 +45,10 @@ func transient(r Ref, err error) bool {
 	case errors.Is(err, context.Canceled):
 		return false
 	case apierrors.IsTooManyRequests(err), apierrors.IsServerTimeout(err), apierrors.IsTimeout(err),
-		apierrors.IsServiceUnavailable(err), apierrors.IsInternalError(err), apierrors.IsAlreadyExists(err):
+		apierrors.IsServiceUnavailable(err), apierrors.IsAlreadyExists(err):
 		return true
+	case strings.Contains(err.Error(), "typed patch object"):
+		return false // an internal error by its code, but what it says is that the manifest has a wrong field
 	case apierrors.IsNotFound(err):
 		// The server takes a moment to serve a new CRD, or to see a new namespace.
 		return isCustom(r) || strings.Contains(err.Error(), "namespaces ")
@@ -54,7 +56,8 @@ func transient(r Ref, err error) bool {
 		// A controller makes the default service account of a new namespace.
 		return r.Kind == "Pod" && strings.Contains(err.Error(), "error looking up service account")
 	}
-	if status := apierrors.APIStatus(nil); errors.As(err, &status) {
+	var status apierrors.APIStatus
+	if errors.As(err, &status) {
 		return status.Status().Code >= http.StatusInternalServerError
 	}
 	return lostConnection(err)
