@@ -46,7 +46,7 @@ spec:
     - name: consul
     - name: vault
       values: {threshold: 2, holders: [{operator: platform}, {operator: security}]}
-  images: {consul: mirror.example.com/consul:1.2.3}
+  images: {docker.io: mirror.example.com/hub}
   timeout: 20m
 `
 
@@ -76,7 +76,7 @@ func TestAFileIsReadByNameAndByPath(t *testing.T) {
 		Addons: []AddonRef{{Name: "consul"}, {Name: "vault", Values: map[string]any{
 			"threshold": 2, "holders": []any{map[string]any{"operator": "platform"}, map[string]any{"operator": "security"}},
 		}}},
-		Images:  map[string]string{"consul": "mirror.example.com/consul:1.2.3"},
+		Images:  map[string]string{"docker.io": "mirror.example.com/hub"},
 		Timeout: Duration(20 * time.Minute),
 	}
 	for _, name := range []string{"prod", "environments/prod.yaml", "./environments/prod.yaml"} {

@@ -46,7 +46,7 @@ func TestBadFilesAreRefusedInOneLineWithAHint(t *testing.T) {
 		"an add-on's bad name": {"- name: vault", "- name: ../vault", `21:13: spec.addons[1].name is "../vault"`, label},
 		"an empty add-on":      {"    - name: consul\n", "    -\n", "20:6: spec.addons[0] is empty", ""},
 		"an add-on as text":    {"    - name: consul\n", "    - consul\n", `20:7: spec.addons[0] has to be a mapping, and is the text "consul"`, ""},
-		"an image":             {"mirror.example.com/consul:1.2.3", `"a b"`, `23:20: "a b" is not the reference of an image`, ""},
+		"an image":             {"mirror.example.com/hub", `"a b"`, `23:23: "a b" is not the reference of an image`, ""},
 		"timeout":              {"timeout: 20m", "timeout: 20", `24:12: spec.timeout: "20" is not a duration`, `write it like "90s", "5m" or "1h30m"`},
 		"no time":              {"timeout: 20m", "timeout: -5m", "24:12: spec.timeout: it has to be longer than nothing", ""},
 	} {

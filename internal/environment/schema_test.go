@@ -71,14 +71,14 @@ func TestTheSchemaAcceptsWhatIsValid(t *testing.T) {
 func TestTheSchemaRefusesWhatIsNot(t *testing.T) {
 	schema := compiled(t)
 	for old, replacement := range map[string]string{
-		"  store:":             "  sotre:",
-		"v1alpha1":             "v2",
-		"timeout: 20m":         "timeout: 20",
-		"development: false":   "development: maybe",
-		"- name: vault":        "- nmae: vault",
-		"name: prod":           "name: Prod",
-		"module: aws":          "module: [aws]",
-		"  images: {consul: m": "  images: {consul: 1, x: m",
+		"  store:":                "  sotre:",
+		"v1alpha1":                "v2",
+		"timeout: 20m":            "timeout: 20",
+		"development: false":      "development: maybe",
+		"- name: vault":           "- nmae: vault",
+		"name: prod":              "name: Prod",
+		"module: aws":             "module: [aws]",
+		"  images: {docker.io: m": "  images: {docker.io: 1, x: m",
 	} {
 		if err := schema.Validate(instance(t, []byte(strings.Replace(good, old, replacement, 1)))); err == nil {
 			t.Errorf("%q instead of %q is accepted", replacement, old)

@@ -47,7 +47,7 @@ type Spec struct {
 	Operators []Operator `yaml:"operators" jsonschema:"required,minItems=1"`
 	// What runs on the cluster. The order does not matter: add-ons name what they need.
 	Addons []AddonRef `yaml:"addons,omitempty"`
-	// Other references for images, by the name that an add-on gives them: a mirror, or a digest.
+	// What to put in the place of images: a whole reference, a repository or a registry, and its mirror.
 	Images map[string]string `yaml:"images,omitempty"`
 	// How long one run may take. The default is 30m.
 	Timeout Duration `yaml:"timeout,omitempty"`
