@@ -5,7 +5,6 @@ package converge
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 	"time"
 
@@ -108,10 +107,7 @@ func (r *run) carryOut(ctx context.Context, p Planned, stirred bool) *Result {
 	name := p.Step.Name()
 	if stirred || p.Plan.After != "" {
 		r.emit(Event{Step: name, Kind: Started})
-		p = planOne(ctx, p.Item)
-		if p.Err == nil && p.Plan.After != "" {
-			p.Err = stepError(p.Step, fmt.Errorf("still not known after %s is done: %w", p.Plan.After, ErrNotYet))
-		}
+		p = planInTurn(ctx, p.Item)
 	}
 	switch {
 	case p.Err != nil:
@@ -128,6 +124,30 @@ func (r *run) carryOut(ctx context.Context, p Planned, stirred bool) *Result {
 		return &Result{Step: name, Outcome: Failed, Changes: len(p.Plan.Changes), Err: stepError(p.Step, err)}
 	}
 	return &Result{Step: name, Outcome: Done, Changes: len(p.Plan.Changes)}
+}
+
+// settleTime is how long a step may still not know its plan although all that it
+// stands on is done: a controller may not have made yet what it looks at.
+const settleTime = 2 * time.Minute
+
+// planInTurn plans a step whose needs are done.
+func planInTurn(ctx context.Context, item Item) Planned {
+	p := Planned{Item: item}
+	err := Until(ctx, "what it works on", settleTime, func(ctx context.Context) (bool, string, error) {
+		var err error
+		p.Plan, err = item.Step.Plan(ctx)
+		switch {
+		case errors.Is(err, ErrNotYet):
+			return false, "", err
+		case err != nil:
+			return false, "", Permanent(err)
+		case p.Plan.After != "":
+			return false, "not known before " + p.Plan.After, nil
+		}
+		return true, "", nil
+	})
+	p.Err = stepError(item.Step, err)
+	return p
 }
 
 // Destroy removes what the steps made, last first. It stops at the first that

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package app
+
+import (
+	"fmt"
+	"strings"
+
+	"clusterup.dev/clusterup/internal/addon"
+	"clusterup.dev/clusterup/internal/converge"
+	"clusterup.dev/clusterup/internal/hint"
+)
+
+// hook is what a name in an add-on's hooks stands for.
+type hook struct {
+	// check refuses values that the add-on's schema lets pass and the hook
+	// cannot use, offline.
+	check func(a *App, c chosen, call addon.Hook) error
+	// steps come after the add-on's objects are ready. Making them also tells
+	// the session what to report and what to close.
+	steps func(s *Session, c chosen, call addon.Hook) ([]converge.Item, error)
+}
+
+// hooks are all the hooks there are, by the name that addon.yaml uses.
+func hooks() map[string]hook {
+	return map[string]hook{
+		"consul.quorum":   {check: checkConsul, steps: consulSteps}, // bootstrap, ACLs, a healthy quorum
+		"vault.init":      {check: checkVault, steps: vaultStep(0)}, // shares sealed and stored before anything else
+		"vault.unseal":    {check: checkVault, steps: vaultStep(1)}, // every replica
+		"vault.configure": {check: checkVault, steps: vaultStep(2)}, // policies, auth, audit; root token revoked
+	}
+}
+
+// checkHooks refuses hooks that nobody knows and values that they cannot use.
+func (a *App) checkHooks() error {
+	known := hooks()
+	for _, c := range a.addons {
+		for i, call := range c.hooks {
+			h, ok := known[call.Use]
+			if !ok {
+				return hint.With(fmt.Errorf("%s: there is no hook %q", c.At("hooks", i, "use"), call.Use), "the hooks are %s", strings.Join(sortedKeys(known), ", "))
+			}
+			if err := h.check(a, c, call); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// openHooks makes the steps of every add-on's hooks.
+func (s *Session) openHooks() error {
+	known := hooks()
+	s.hooked = map[string][][]converge.Item{}
+	for _, c := range s.addons {
+		for _, call := range c.hooks {
+			steps, err := known[call.Use].steps(s, c, call)
+			if err != nil {
+				return err
+			}
+			s.hooked[c.Name] = append(s.hooked[c.Name], steps)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package app
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"clusterup.dev/clusterup/internal/converge"
+	"clusterup.dev/clusterup/internal/hint"
+	"clusterup.dev/clusterup/internal/kube"
+	"clusterup.dev/clusterup/internal/release"
+)
+
+// protected kinds hold what others made or what cannot be made again; they are
+// pruned only when the run allows it.
+func protected(kind string) bool {
+	return slices.Contains([]string{"Namespace", "CustomResourceDefinition", "PersistentVolumeClaim", "PersistentVolume"}, kind)
+}
+
+// prune deletes what an earlier release, or an attempt at one, brought and this
+// release lacks.
+func (s *Session) prune() converge.Step {
+	return step{
+		name: prune,
+		plan: func(ctx context.Context) (converge.Plan, error) {
+			leftovers, err := s.leftovers(ctx)
+			if err != nil || len(leftovers) == 0 {
+				return converge.Plan{}, err
+			}
+			p := converge.Plan{Basis: leftovers}
+			for _, ref := range leftovers {
+				p.Changes = append(p.Changes, converge.Change{Subject: ref.String(), Action: converge.Delete, Note: "no longer in the release"})
+			}
+			return p, nil
+		},
+		apply: func(ctx context.Context, p converge.Plan) error {
+			leftovers, ok := p.Basis.([]kube.Ref)
+			if !ok {
+				return converge.ErrStale
+			}
+			kept := []string{}
+			for _, ref := range leftovers {
+				if protected(ref.Kind) {
+					kept = append(kept, ref.String())
+				}
+			}
+			if len(kept) > 0 && !s.options.AllowPrune {
+				return hint.With(fmt.Errorf("not deleting %s: what is in it would be lost", strings.Join(kept, ", ")),
+					"look at `clusterup diff %s`, then run again with --allow-prune", s.Name())
+			}
+			cluster, err := s.cluster(ctx)
+			if err != nil {
+				return err
+			}
+			return cluster.Delete(ctx, leftovers, kube.DeleteOptions{})
+		},
+	}
+}
+
+// leftovers are the objects of the inventory that the wanted release lacks and
+// that are still in the cluster, with their UIDs.
+func (s *Session) leftovers(ctx context.Context) ([]kube.Ref, error) {
+	want, err := s.rendered(ctx)
+	if err != nil {
+		return nil, err
+	}
+	inventory, err := s.inventory(ctx)
+	if err != nil {
+		return nil, err
+	}
+	wanted := map[kube.Ref]bool{}
+	for _, r := range want.Refs() {
+		wanted[kubeRef(r)] = true
+	}
+	left := []kube.Ref{}
+	for _, r := range inventory.Refs {
+		ref := kubeRef(r)
+		if wanted[ref] {
+			continue
+		}
+		live, err := s.alive(ctx, ref)
+		if err != nil {
+			return nil, err
+		}
+		if live.UID != "" {
+			left = append(left, live)
+		}
+	}
+	return left, nil
+}
+
+// alive gives the object's UID; none when it is gone.
+func (s *Session) alive(ctx context.Context, ref kube.Ref) (kube.Ref, error) {
+	cluster, err := s.reachable(ctx)
+	if err != nil {
+		return ref, err
+	}
+	live, err := cluster.Get(ctx, ref)
+	if err != nil || live == nil {
+		return ref, err
+	}
+	return kube.RefOf(live), nil
+}
+
+func kubeRef(r release.Ref) kube.Ref {
+	return kube.Ref{APIVersion: r.APIVersion, Kind: r.Kind, Namespace: r.Namespace, Name: r.Name}
+}

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"clusterup.dev/clusterup/internal/converge"
+	"clusterup.dev/clusterup/internal/release"
+	"clusterup.dev/clusterup/internal/secret"
+)
+
+// makeTokens makes every secret that is not there yet, before anything is
+// rendered. Tokens outlive a destroy; only a purge deletes them.
+func (s *Session) makeTokens() converge.Step {
+	return step{
+		name: makeTokens,
+		plan: func(ctx context.Context) (converge.Plan, error) {
+			missing, err := s.keeper.Missing(ctx, s.specs)
+			if err != nil {
+				return converge.Plan{}, err
+			}
+			p := converge.Plan{Basis: missing}
+			for _, spec := range missing {
+				p.Changes = append(p.Changes, converge.Change{Subject: "token " + spec.ID(), Action: converge.Create, Note: string(spec.Kind)})
+			}
+			return p, nil
+		},
+		apply: func(ctx context.Context, p converge.Plan) error {
+			missing, ok := p.Basis.([]secret.Spec)
+			if !ok {
+				return converge.ErrStale
+			}
+			return s.keeper.Make(ctx, missing)
+		},
+	}
+}
+
+// stage renders the release and puts it into the bucket, where nothing of it
+// ever changes. The attempt is recorded before anything of it is applied, so
+// that what a run left behind is known even if that run died.
+func (s *Session) stage() converge.Step {
+	return step{
+		name: stage,
+		plan: func(ctx context.Context) (converge.Plan, error) {
+			want, err := s.rendered(ctx)
+			if err != nil {
+				return converge.Plan{}, err
+			}
+			p := converge.Plan{Changes: []converge.Change{{Subject: "release " + short(want.Digest), Action: converge.Create}}}
+			if _, err = s.staged(ctx); errors.Is(err, converge.ErrNotYet) {
+				return p, nil
+			}
+			if err != nil {
+				return converge.Plan{}, err
+			}
+			inventory, err := s.inventory(ctx)
+			if err != nil || holds(inventory, want) {
+				return converge.Plan{}, err
+			}
+			p.Changes[0].Action, p.Changes[0].Note = converge.Update, "attempted again"
+			return p, nil
+		},
+		apply: func(ctx context.Context, _ converge.Plan) error {
+			want, err := s.rendered(ctx)
+			if err != nil {
+				return err
+			}
+			library, err := s.library(ctx)
+			if err != nil {
+				return err
+			}
+			if err := library.Stage(ctx, want); err != nil {
+				return err
+			}
+			return library.Attempt(ctx, want.Digest)
+		},
+		destroy: s.forgetRelease,
+	}
+}
+
+// holds reports whether everything of the release is known to the inventory.
+func holds(inventory release.Inventory, r *release.Release) bool {
+	known := make(map[release.Ref]bool, len(inventory.Refs))
+	for _, ref := range inventory.Refs {
+		known[ref] = true
+	}
+	for _, ref := range r.Refs() {
+		if !known[ref] {
+			return false
+		}
+	}
+	return true
+}
+
+// forgetRelease records that nothing of any release is left in the cluster.
+func (s *Session) forgetRelease(ctx context.Context) error {
+	inventory, err := s.inventory(ctx)
+	if errors.Is(err, converge.ErrNotYet) {
+		return nil // no tokens, so nothing was ever rendered
+	}
+	if err != nil {
+		return err
+	}
+	library, err := s.library(ctx)
+	if err != nil {
+		return err
+	}
+	return library.Promote(ctx, "", inventory, s.lease.Fence())
+}
+
+// promote makes the release the current one, once all of it is applied, every
+// add-on is ready, and what it lacks is pruned.
+func (s *Session) promote() converge.Step {
+	return step{
+		name: promote,
+		plan: func(ctx context.Context) (converge.Plan, error) {
+			want, err := s.rendered(ctx)
+			if err != nil {
+				return converge.Plan{}, err
+			}
+			inventory, err := s.inventory(ctx)
+			if err != nil || inventory.Settled(want.Digest) {
+				return converge.Plan{}, err
+			}
+			note := "the first"
+			if inventory.Current.Digest != "" {
+				note = "instead of " + short(inventory.Current.Digest)
+			}
+			change := converge.Change{Subject: "current release " + short(want.Digest), Action: converge.Update, Note: note}
+			return converge.Plan{Changes: []converge.Change{change}, Basis: inventory}, nil
+		},
+		apply: func(ctx context.Context, p converge.Plan) error {
+			was, ok := p.Basis.(release.Inventory)
+			if !ok {
+				return converge.ErrStale
+			}
+			want, err := s.rendered(ctx)
+			if err != nil {
+				return err
+			}
+			if err := s.lease.Check(ctx); err != nil {
+				return fmt.Errorf("before promoting: %w", err)
+			}
+			library, err := s.library(ctx)
+			if err != nil {
+				return err
+			}
+			return library.Promote(ctx, want.Digest, was, s.lease.Fence())
+		},
+	}
+}
+
+func (s *Session) inventory(ctx context.Context) (release.Inventory, error) {
+	library, err := s.library(ctx)
+	if err != nil {
+		return release.Inventory{}, err
+	}
+	return library.Inventory(ctx)
+}
+
+// short is a digest as people read it.
+func short(digest string) string { return digest[:min(12, len(digest))] }

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package app
+
+import (
+	"context"
+	"io/fs"
+	"os"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"clusterup.dev/clusterup/internal/addon"
+	"clusterup.dev/clusterup/internal/release"
+	"clusterup.dev/clusterup/internal/secret"
+)
+
+// releaseKey is the environment's own token: the key of the digests that name
+// sealed objects.
+func releaseKey() secret.Spec {
+	return secret.Spec{Addon: "clusterup", Name: "digest", Kind: secret.HMACKey}
+}
+
+// allSpecs are the tokens of all add-ons and the environment's own.
+func (a *App) allSpecs() []secret.Spec {
+	specs := []secret.Spec{releaseKey()}
+	for _, c := range a.addons {
+		specs = append(specs, c.specs...)
+	}
+	return specs
+}
+
+func (a *App) addonNames() []string {
+	names := make([]string, 0, len(a.addons))
+	for _, c := range a.addons {
+		names = append(names, c.Name)
+	}
+	return names
+}
+
+// render renders every add-on with these tokens.
+func (a *App) render(tokens *secret.Set) ([][]addon.Object, error) {
+	sets := make([][]addon.Object, 0, len(a.addons))
+	for _, c := range a.addons {
+		objects, err := addon.Render(addon.Input{
+			Addon: c.Addon, Values: c.values, Environment: a.Name(), Images: a.env.Spec.Images, Tokens: tokens,
+		})
+		if err != nil {
+			return nil, err
+		}
+		sets = append(sets, objects)
+	}
+	return addon.Distinct(sets)
+}
+
+// wanted renders the release. Every add-on is rendered twice, the second time
+// with other secrets: what differs outside of Secrets is a leak and is refused.
+func (s *Session) wanted(ctx context.Context) (*release.Release, error) {
+	tokens, err := s.tokens(ctx)
+	if err != nil {
+		return nil, err
+	}
+	sets, err := s.render(tokens)
+	if err != nil {
+		return nil, err
+	}
+	others, err := s.render(tokens.WithFakeSecrets("twice"))
+	if err != nil {
+		return nil, err
+	}
+	parts := make([]release.Part, 0, len(sets))
+	for i, c := range s.addons {
+		if err := addon.CheckSecrets(sets[i], others[i]); err != nil {
+			return nil, err
+		}
+		parts = append(parts, release.Part{Addon: c.Name, Version: c.Version, Objects: plain(sets[i])})
+	}
+	key, _ := tokens.Secret(releaseKey().ID())
+	return release.New(s.Name(), parts, key)
+}
+
+func plain(objects []addon.Object) []*unstructured.Unstructured {
+	all := make([]*unstructured.Unstructured, 0, len(objects))
+	for _, o := range objects {
+		all = append(all, o.Unstructured)
+	}
+	return all
+}
+
+// dirFS is a folder as a file system; one that does not exist is empty.
+func dirFS(dir string) fs.FS { return os.DirFS(dir) }

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"clusterup.dev/clusterup/internal/addon"
+	"clusterup.dev/clusterup/internal/converge"
+	"clusterup.dev/clusterup/internal/hint"
+	"clusterup.dev/clusterup/internal/kube"
+	"clusterup.dev/clusterup/internal/release"
+	"clusterup.dev/clusterup/internal/secret"
+	"clusterup.dev/clusterup/internal/store"
+	"clusterup.dev/clusterup/internal/terraform"
+	"clusterup.dev/clusterup/internal/vault"
+)
+
+// Session is an environment with its store open: to look, or, with the run lock
+// held, to change it. What exists only later in a run is a function that answers
+// converge.ErrNotYet before its time, and is asked once.
+type Session struct {
+	*App
+	ctx        context.Context //nolint:containedctx // the lease's: it ends when the run lock is lost
+	bucket     store.Bucket
+	whole      *store.S3                   // the same; nil while there is no store
+	lease      *store.Lease                // nil when only looking
+	identities []secret.Identity           // what the runner opens with
+	keys       map[string]secret.Recipient // of the operators; empty while there is no identity yet
+	vaults     map[string]*vault.Vault     // by add-on
+	keeper     *secret.Keeper
+	specs      []secret.Spec
+	terraform  *terraform.Terraform         // nil when the cluster is an existing one
+	hooked     map[string][][]converge.Item // by add-on: the steps of each of its hooks
+	reports    []func(ctx context.Context) []LayerStatus
+	closers    []func()
+
+	tokens   later[*secret.Set]
+	library  later[*release.Library]
+	rendered later[*release.Release] // what is wanted, from memory
+	staged   later[*release.Release] // the same, read back from the bucket
+	cluster  later[*kube.Cluster]
+}
+
+// Look opens a session that only reads. An environment that was never made has
+// an empty store.
+func (a *App) Look(ctx context.Context) (*Session, error) {
+	s := &Session{App: a, ctx: ctx}
+	return s, s.open(ctx, false)
+}
+
+// Hold opens a session that may change things: it makes the operator's identity
+// and the local store if they are missing, and takes the run lock.
+func (a *App) Hold(ctx context.Context) (*Session, error) {
+	s := &Session{App: a, ctx: ctx}
+	if err := s.open(ctx, true); err != nil {
+		return nil, err
+	}
+	lease, err := store.Acquire(ctx, s.whole, store.LockOptions{Operation: a.options.Operation})
+	var locked *store.LockedError
+	if errors.As(err, &locked) {
+		return nil, hint.With(err, "wait for that run, or, if it is gone, run `clusterup unlock %s`", a.Name())
+	}
+	if err != nil {
+		return nil, err
+	}
+	s.lease, s.ctx = lease, lease.Context()
+	if err := s.recoverTerraform(s.ctx); err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// Context ends with the one given to Hold, and when the run lock is lost.
+func (s *Session) Context() context.Context { return s.ctx }
+
+// Close gives the run lock back. It works after the context has ended too.
+func (s *Session) Close() {
+	for _, closer := range s.closers {
+		closer()
+	}
+	if s.lease != nil {
+		if err := s.lease.Release(context.WithoutCancel(s.ctx)); err != nil {
+			s.say("the run lock could not be released: %v", err)
+		}
+	}
+}
+
+// Plan plans every step side by side; only narrows it to one step, or to the
+// steps of one add-on.
+func (s *Session) Plan(ctx context.Context, only string) ([]converge.Planned, error) {
+	items := s.steps()
+	if only != "" {
+		if items = narrow(items, only); len(items) == 0 {
+			return nil, hint.With(fmt.Errorf("there is no step %q", only), "the steps are %s", strings.Join(s.StepNames(), ", "))
+		}
+	}
+	return converge.PlanAll(ctx, items)
+}
+
+// Apply carries the plans out and tells observe what happens.
+func (s *Session) Apply(ctx context.Context, planned []converge.Planned, observe func(converge.Event)) ([]converge.Result, error) {
+	return converge.Runner{Observe: observe}.Apply(ctx, planned)
+}
+
+// StepNames lists the steps in order.
+func (s *Session) StepNames() []string {
+	all := []string{}
+	for _, item := range s.steps() {
+		all = append(all, item.Step.Name())
+	}
+	return all
+}
+
+// narrow keeps the named step, or those of the named add-on, and of their needs
+// those that are kept too.
+func narrow(items []converge.Item, only string) []converge.Item {
+	kept, names := []converge.Item{}, map[string]bool{}
+	for _, item := range items {
+		name := item.Step.Name()
+		if name != only && !strings.HasPrefix(name, only+"/") {
+			continue
+		}
+		after := []string{}
+		for _, need := range item.After {
+			if names[need] {
+				after = append(after, need)
+			}
+		}
+		names[name] = true
+		kept = append(kept, converge.Item{Step: item.Step, After: after})
+	}
+	return kept
+}
+
+// Unlock takes the run lock away from whoever holds it and says who that was.
+func (s *Session) Unlock(ctx context.Context) (string, error) {
+	if s.whole == nil {
+		return s.Name() + " has no store yet, so nobody holds its lock", nil
+	}
+	was, err := store.Break(ctx, s.whole)
+	switch {
+	case err != nil:
+		return "", err
+	case !was.Held:
+		return "nobody held the lock of " + s.Name(), nil
+	}
+	return fmt.Sprintf("took the lock of %s from %s (%s, since %s)", s.Name(), was.Owner, was.Operation, was.Since.Format("2006-01-02 15:04:05 MST")), nil
+}
+
+// Render gives the manifests of all add-ons, or of one, with placeholders in the
+// place of secrets. It needs neither a store nor a cluster.
+func (a *App) Render(only string) ([]byte, error) {
+	sets, err := a.render(secret.Placeholders(a.allSpecs()))
+	if err != nil {
+		return nil, err
+	}
+	objects := []addon.Object{}
+	for i, c := range a.addons {
+		if only == "" || only == c.Name {
+			objects = append(objects, sets[i]...)
+		}
+	}
+	if len(objects) == 0 {
+		return nil, hint.With(fmt.Errorf("%s has no add-on %q", a.Name(), only), "it has %s", strings.Join(a.addonNames(), ", "))
+	}
+	return addon.WriteYAML(objects)
+}

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"clusterup.dev/clusterup/internal/converge"
+)
+
+// Status is the state of an environment as `status` tells it.
+type Status struct {
+	Environment string        `json:"environment"`
+	Healthy     bool          `json:"healthy"`
+	Layers      []LayerStatus `json:"layers"`
+}
+
+// LayerStatus is one row: nodes, an add-on, what a hook looks after, drift.
+type LayerStatus struct {
+	Name    string `json:"name"` // "nodes", "consul", "vault", "key shares", "drift"
+	Healthy bool   `json:"healthy"`
+	Summary string `json:"summary"` // "3 of 3 ready"
+	Detail  string `json:"detail,omitempty"`
+}
+
+// Rows is the table of the text output.
+func (s Status) Rows() [][]string {
+	rows := [][]string{}
+	for _, l := range s.Layers {
+		mark := "ok"
+		if !l.Healthy {
+			mark = "degraded"
+		}
+		line := l.Summary
+		if l.Detail != "" {
+			line += "  (" + l.Detail + ")"
+		}
+		rows = append(rows, []string{l.Name, mark, line})
+	}
+	return rows
+}
+
+// failed is the row of a layer that could not be looked at.
+func failed(name string, err error) LayerStatus {
+	return LayerStatus{Name: name, Summary: "unknown", Detail: strings.TrimSpace(err.Error())}
+}
+
+func plural(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+// Status looks at every layer side by side. What cannot be looked at is a
+// degraded row, not an error: half an environment has a status too.
+func (s *Session) Status(ctx context.Context) Status {
+	looks := []func(ctx context.Context) []LayerStatus{s.nodesReport}
+	for _, c := range s.addons {
+		looks = append(looks, s.addonReport(c))
+	}
+	return s.gather(ctx, append(looks, s.reports...))
+}
+
+// StatusAndDrift is Status with one more row: what a plan would change.
+func (s *Session) StatusAndDrift(ctx context.Context) Status {
+	var drift LayerStatus
+	var wait sync.WaitGroup
+	wait.Go(func() { drift = s.driftReport(ctx) })
+	status := s.Status(ctx)
+	wait.Wait()
+	status.Layers = append(status.Layers, drift)
+	status.Healthy = status.Healthy && drift.Healthy
+	return status
+}
+
+func (s *Session) gather(ctx context.Context, looks []func(ctx context.Context) []LayerStatus) Status {
+	rows := make([][]LayerStatus, len(looks))
+	var wait sync.WaitGroup
+	for i, look := range looks {
+		wait.Go(func() { rows[i] = look(ctx) })
+	}
+	wait.Wait()
+	status := Status{Environment: s.Name(), Healthy: true, Layers: slices.Concat(rows...)}
+	for _, l := range status.Layers {
+		status.Healthy = status.Healthy && l.Healthy
+	}
+	return status
+}
+
+func (s *Session) nodesReport(ctx context.Context) []LayerStatus {
+	cluster, err := s.cluster(ctx)
+	if errors.Is(err, converge.ErrNotYet) {
+		return []LayerStatus{{Name: "nodes", Summary: "there is no cluster yet"}}
+	}
+	if err != nil {
+		return []LayerStatus{failed("nodes", err)}
+	}
+	all, err := cluster.Nodes(ctx)
+	if err != nil {
+		return []LayerStatus{failed("nodes", err)}
+	}
+	ready, others := 0, []string{}
+	for _, n := range all {
+		if n.Ready {
+			ready++
+		} else {
+			others = append(others, n.Name+" "+n.Reason)
+		}
+	}
+	want := max(s.wantNodes(), len(all))
+	return []LayerStatus{{
+		Name: "nodes", Healthy: ready == want && want > 0,
+		Summary: fmt.Sprintf("%d of %d ready", ready, want), Detail: strings.Join(others, "; "),
+	}}
+}
+
+// addonReport says which of an add-on's objects are not what they should be.
+func (s *Session) addonReport(c chosen) func(ctx context.Context) []LayerStatus {
+	return func(ctx context.Context) []LayerStatus {
+		row := LayerStatus{Name: "add-on " + c.Name}
+		pending, err := s.pending(ctx, c)
+		switch {
+		case errors.Is(err, converge.ErrNotYet):
+			row.Summary = "not applied yet"
+		case err != nil:
+			row = failed(row.Name, err)
+		case len(pending) > 0:
+			row.Summary = fmt.Sprintf("%s %s, not ready: %s", c.Version, plural(len(pending), "object"), pending[0].Subject)
+			row.Detail = pending[0].Reason
+		default:
+			row.Healthy, row.Summary = true, c.Version+" ready"
+		}
+		return []LayerStatus{row}
+	}
+}
+
+func (s *Session) driftReport(ctx context.Context) LayerStatus {
+	row := LayerStatus{Name: "drift"}
+	planned, err := s.Plan(ctx, "")
+	if err != nil {
+		return failed(row.Name, err)
+	}
+	changes, steps := 0, []string{}
+	for _, p := range planned {
+		if p.Pending() {
+			changes += len(p.Plan.Changes)
+			steps = append(steps, p.Step.Name())
+		}
+	}
+	if len(steps) == 0 {
+		row.Healthy, row.Summary = true, "none"
+		return row
+	}
+	row.Summary = plural(changes, "change") + " to make: clusterup diff " + s.Name()
+	row.Detail = strings.Join(steps, ", ")
+	return row
+}

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package app
+
+import "clusterup.dev/clusterup/internal/converge"
+
+// steps is THE list: what clusterup does, in order. A step runs as soon as those
+// that it stands on are done; independent ones run side by side.
+func (s *Session) steps() []converge.Item {
+	l := &list{}
+	if s.env.Spec.Cluster.Terraform != nil {
+		l.add(s.infrastructure()) // nodes, network, or a cloud's cluster
+	}
+	l.add(s.nodes(), infrastructure) // the API answers, the nodes are ready
+	l.add(s.binding(), nodes)        // this environment belongs to this cluster and to no other
+	l.add(s.makeTokens())            // every secret, made once, sealed to the operators
+	l.add(s.stage(), makeTokens)     // render everything; an immutable release in the bucket
+	for _, a := range s.addons {     // in the order of their needs:
+		ground := append(l.ends(a.Needs), binding, stage)
+		l.addon(a.Name, s.apply(a), ground...) // what is in the release, server-side
+		l.addon(a.Name, s.ready(a))            // until it is what it should be
+		l.hooks(a.Name, s.hooked[a.Name])      // what manifests cannot do: a quorum, an unsealed Vault
+	}
+	l.add(s.prune(), append(l.ends(s.addonNames()), stage)...) // what earlier releases had and this one lacks
+	l.add(s.promote(), prune)                                  // the release is now the current one
+	return l.items
+}
+
+// The names of the steps that others stand on.
+const (
+	infrastructure = "terraform"
+	nodes          = "cluster/nodes"
+	binding        = "cluster/binding"
+	makeTokens     = "tokens"
+	stage          = "release/stage"
+	prune          = "release/prune"
+	promote        = "release/promote"
+)
+
+// list collects items and remembers where each add-on ends.
+type list struct {
+	items []converge.Item
+	last  map[string][]string // add-on → the steps that nothing of it stands on yet
+}
+
+// add appends a step that stands on others; those that are not in this
+// environment's list (no Terraform) are left out.
+func (l *list) add(s converge.Step, after ...string) {
+	known := make([]string, 0, len(after))
+	for _, name := range after {
+		for _, item := range l.items {
+			if item.Step.Name() == name {
+				known = append(known, name)
+			}
+		}
+	}
+	l.items = append(l.items, converge.Item{Step: s, After: known})
+}
+
+// addon appends the next step of an add-on: it stands on the one before it, the
+// first one on ground.
+func (l *list) addon(name string, s converge.Step, ground ...string) {
+	if l.last == nil {
+		l.last = map[string][]string{}
+	}
+	if before, ok := l.last[name]; ok {
+		ground = before
+	}
+	l.add(s, ground...)
+	l.last[name] = []string{s.Name()}
+}
+
+// hooks appends what an add-on's hooks do, each hook after the one before it.
+// The steps of one hook stand on each other as they say themselves.
+func (l *list) hooks(name string, hooks [][]converge.Item) {
+	for _, steps := range hooks {
+		ground, ends := l.last[name], []string{}
+		for _, item := range steps {
+			l.add(item.Step, append(item.After, ground...)...)
+			ends = append(ends, item.Step.Name())
+		}
+		l.last[name] = ends
+	}
+}
+
+// ends names the last steps of the add-ons.
+func (l *list) ends(addons []string) []string {
+	ends := []string{}
+	for _, name := range addons {
+		ends = append(ends, l.last[name]...)
+	}
+	return ends
+}

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package cli
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"golang.org/x/term"
+
+	"clusterup.dev/clusterup/internal/cli/output"
+	"clusterup.dev/clusterup/internal/converge"
+	"clusterup.dev/clusterup/internal/hint"
+)
+
+// confirmPlan shows the plan and asks. A question that cannot be asked is an
+// error that names the flag.
+func (f *flags) confirmPlan(s Streams, planned []converge.Planned) error {
+	output.Plan(s.Err, planned)
+	answer, err := ask(s, "carry this out? [y/N] ", "--yes")
+	if err != nil {
+		return err
+	}
+	if a := strings.ToLower(answer); a != "y" && a != "yes" {
+		return errors.New("not confirmed: nothing was changed")
+	}
+	return nil
+}
+
+// ask puts a question on the terminal and reads one line.
+func ask(s Streams, question, flag string) (string, error) {
+	if s.In == nil || !term.IsTerminal(int(s.In.Fd())) {
+		return "", hint.With(errors.New("there is no terminal to ask on"), "give %s to go on without a question", flag)
+	}
+	fmt.Fprint(s.Err, question)
+	line, err := bufio.NewReader(s.In).ReadString('\n')
+	if err != nil {
+		return "", fmt.Errorf("reading the answer: %w", err)
+	}
+	return strings.TrimSpace(line), nil
+}
+
+func interrupted(ctx context.Context, name string) error {
+	return hint.With(fmt.Errorf("stopped: %w", context.Cause(ctx)), "run it again: it goes on from here (`clusterup create %s`)", name)
+}

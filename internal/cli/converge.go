@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"clusterup.dev/clusterup/internal/app"
+	"clusterup.dev/clusterup/internal/cli/output"
+	"clusterup.dev/clusterup/internal/converge"
+)
+
+func newCreate(s Streams, f *flags) *cobra.Command {
+	var yes bool
+	var only string
+	c := &cobra.Command{
+		Use: "create ENV", Short: "Make the environment be; also right on what exists already",
+		Args: environmentArg,
+		RunE: func(c *cobra.Command, args []string) error {
+			return f.converge(c.Context(), s, args[0], run{operation: "create", only: only, ask: !yes})
+		},
+	}
+	c.Flags().BoolVar(&yes, "yes", false, "carry the plan out without asking")
+	c.Flags().StringVar(&only, "only", "", "only this `step`, or all steps of this add-on")
+	allowPrune(c, f)
+	return c
+}
+
+func newReconcile(s Streams, f *flags) *cobra.Command {
+	var interval time.Duration
+	c := &cobra.Command{
+		Use: "reconcile ENV", Short: "Carry the plan out: put right what drifted",
+		Args: environmentArg,
+		RunE: func(c *cobra.Command, args []string) error {
+			if interval == 0 {
+				return f.converge(c.Context(), s, args[0], run{operation: "reconcile"})
+			}
+			return f.forever(c.Context(), s, args[0], interval)
+		},
+	}
+	c.Flags().DurationVar(&interval, "interval", 0, "do it again for ever, this `duration` apart")
+	allowPrune(c, f)
+	return c
+}
+
+func allowPrune(c *cobra.Command, f *flags) {
+	c.Flags().BoolVar(&f.allowPrune, "allow-prune", false, "also delete namespaces, CRDs and volumes that are no longer in the release")
+}
+
+func newDiff(s Streams, f *flags) *cobra.Command {
+	return &cobra.Command{
+		Use: "diff ENV", Short: "Print the plan, all layers; exit code 2 when there are changes",
+		Args: environmentArg,
+		RunE: func(c *cobra.Command, args []string) error {
+			ctx, cancel, a, err := f.open(c.Context(), s, args[0], "diff")
+			defer cancel()
+			if err != nil {
+				return err
+			}
+			session, err := a.Look(ctx)
+			if err != nil {
+				return err
+			}
+			planned, err := session.Plan(ctx, "")
+			if writeErr := f.writePlan(s, planned); writeErr != nil {
+				return writeErr
+			}
+			if err == nil && pending(planned) {
+				return exitCode(ExitChanges)
+			}
+			return err
+		},
+	}
+}
+
+// run is one converging run.
+type run struct {
+	operation string
+	only      string
+	ask       bool
+}
+
+// converge plans, asks where that is wanted, carries the plan out, and ends with
+// the state of the environment and how long each step took.
+func (f *flags) converge(ctx context.Context, s Streams, name string, r run) error {
+	start := time.Now()
+	ctx, cancel, a, err := f.open(ctx, s, name, r.operation)
+	defer cancel()
+	if err != nil {
+		return err
+	}
+	session, err := a.Hold(ctx)
+	if err != nil {
+		return err
+	}
+	defer session.Close()
+	ctx = session.Context()
+	planned, planErr := session.Plan(ctx, r.only)
+	if !pending(planned) {
+		if planErr != nil {
+			return planErr
+		}
+		return f.settled(s, a, time.Since(start))
+	}
+	if r.ask {
+		if err := f.confirmPlan(s, planned); err != nil {
+			return err
+		}
+	} else if f.format == "text" {
+		fmt.Fprintf(s.Err, "  %s %s\n", a.Name(), output.Summary(planned))
+	}
+	progress := output.NewProgress(s.Err, f.terminal(s.Err), names(planned))
+	results, err := session.Apply(ctx, planned, progress.Event)
+	if err != nil && ctx.Err() != nil {
+		return errors.Join(err, interrupted(ctx, a.Name()))
+	}
+	return errors.Join(err, f.finish(ctx, s, session, results, time.Since(start)))
+}
+
+func (f *flags) settled(s Streams, a *app.App, took time.Duration) error {
+	if f.format == "json" {
+		return writeJSON(s.Out, finished{Environment: a.Name(), Changed: false, Seconds: took.Seconds()})
+	}
+	_, err := fmt.Fprintf(s.Out, "%s: nothing to do (%s)\n", a.Name(), output.Seconds(took))
+	return err
+}
+
+// forever reconciles until the context ends. A run that fails is reported and
+// tried again at the next turn.
+func (f *flags) forever(ctx context.Context, s Streams, name string, interval time.Duration) error {
+	for {
+		if err := f.converge(ctx, s, name, run{operation: "reconcile"}); err != nil {
+			report(s.Err, err)
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(interval):
+		}
+	}
+}
+
+func pending(planned []converge.Planned) bool {
+	for _, p := range planned {
+		if p.Pending() {
+			return true
+		}
+	}
+	return false
+}
+
+func names(planned []converge.Planned) []string {
+	all := make([]string, 0, len(planned))
+	for _, p := range planned {
+		all = append(all, p.Step.Name())
+	}
+	return all
+}

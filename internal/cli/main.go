@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package cli is the command line: commands, flags, confirmation and exit
+// codes. stdout is the product, stderr is progress.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"clusterup.dev/clusterup/internal/hint"
+	"clusterup.dev/clusterup/internal/localcluster"
+)
+
+// The exit codes, a contract for scripts.
+const (
+	ExitOK       = 0
+	ExitError    = 1
+	ExitChanges  = 2 // diff: there is something to do
+	ExitDegraded = 3 // status: not healthy; a run that needs holders to come
+)
+
+// Streams are what the process reads and writes.
+type Streams struct {
+	In  *os.File
+	Out io.Writer
+	Err io.Writer
+}
+
+// exitCode is an error that only sets the exit code; it prints nothing.
+type exitCode int
+
+func (e exitCode) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
+
+// Main runs the command line and returns the exit code.
+func Main(ctx context.Context, args []string, s Streams) int {
+	if len(args) > 0 && args[0] == localcluster.Command {
+		return exit(s.Err, localcluster.Main(ctx, args[1:], s.Out, s.Err))
+	}
+	root := newRoot(s)
+	root.SetArgs(args)
+	return exit(s.Err, root.ExecuteContext(ctx))
+}
+
+func exit(w io.Writer, err error) int {
+	var code exitCode
+	switch {
+	case err == nil:
+		return ExitOK
+	case errors.As(err, &code):
+		return int(code)
+	}
+	report(w, err)
+	var degraded interface{ ExitCode() int }
+	if errors.As(err, &degraded) {
+		return degraded.ExitCode()
+	}
+	return ExitError
+}
+
+// report prints every error of a join on a line of its own, each hint once.
+func report(w io.Writer, err error) {
+	hinted := map[string]bool{}
+	for _, e := range flatten(err) {
+		fmt.Fprintln(w, "error: "+strings.TrimSpace(e.Error()))
+		if h := hint.Of(e); h != "" && !hinted[h] {
+			hinted[h] = true
+			fmt.Fprintln(w, "hint: "+h)
+		}
+	}
+}
+
+func flatten(err error) []error {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // only a join at the top is taken apart
+		all := []error{}
+		for _, e := range joined.Unwrap() {
+			all = append(all, flatten(e)...)
+		}
+		return all
+	}
+	return []error{err}
+}

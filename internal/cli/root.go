@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"clusterup.dev/clusterup/internal/app"
+	"clusterup.dev/clusterup/internal/cli/output"
+	"clusterup.dev/clusterup/internal/hint"
+)
+
+// version is set at link time.
+var version = "unversioned" //nolint:gochecknoglobals // the linker can only set a variable
+
+// flags are those that every command takes.
+type flags struct {
+	format   string
+	noColor  bool
+	timeout  time.Duration
+	identity string
+
+	allowPrune bool // of create and reconcile
+}
+
+func newRoot(s Streams) *cobra.Command {
+	f := &flags{}
+	root := &cobra.Command{
+		Use:           "clusterup",
+		Short:         "Make Kubernetes clusters that are ready to use",
+		Long:          "clusterup builds a Kubernetes cluster with Terraform, applies its add-ons from an\nimmutable release, and brings up a Consul quorum and an unsealed Vault on it.\nRun it again: it finds what drifted and puts it right.\n\nExit codes: 0 done or nothing to do, 1 error, 2 diff found changes,\n3 degraded, or key holders have to come.",
+		SilenceUsage:  true,
+		SilenceErrors: true,
+	}
+	root.SetIn(s.In)
+	root.SetOut(s.Out)
+	root.SetErr(s.Err)
+	p := root.PersistentFlags()
+	p.StringVarP(&f.format, "output", "o", "text", "`format` of the product: text or json")
+	p.BoolVar(&f.noColor, "no-color", false, "no colours (also: NO_COLOR is set)")
+	p.DurationVar(&f.timeout, "timeout", 0, "give up after this `duration` (default: the environment's timeout)")
+	p.StringVar(&f.identity, "identity", "", "`file` with your own age or SSH key (default ~/.config/clusterup/identity.txt)")
+	root.PersistentPreRunE = func(*cobra.Command, []string) error {
+		if f.format != "text" && f.format != "json" {
+			return hint.With(fmt.Errorf("unknown output format %q", f.format), "use -o text or -o json")
+		}
+		return nil
+	}
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return hint.With(err, "see `%s --help`", c.CommandPath())
+	})
+	root.AddCommand(
+		newCreate(s, f), newDiff(s, f), newReconcile(s, f), newStatus(s, f),
+		newKubeconfig(s, f), newRender(s, f), newUnlock(s, f), newDestroy(s, f), newVersion(s),
+	)
+	return root
+}
+
+func newVersion(s Streams) *cobra.Command {
+	return &cobra.Command{
+		Use: "version", Short: "Print the version", Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			_, err := fmt.Fprintln(s.Out, "clusterup "+version)
+			return err
+		},
+	}
+}
+
+// environmentArg is the one argument of most commands.
+func environmentArg(c *cobra.Command, args []string) error {
+	if len(args) != 1 {
+		return hint.With(fmt.Errorf("%s wants one environment, not %d arguments", c.CommandPath(), len(args)),
+			"name one of environments/, as in `%s local`", c.CommandPath())
+	}
+	return nil
+}
+
+// open loads the environment for an operation and sets the run's deadline.
+func (f *flags) open(ctx context.Context, s Streams, name, operation string) (context.Context, context.CancelFunc, *app.App, error) {
+	a, err := app.Open(app.Options{
+		Environment: name, Identity: f.identity, Operation: operation, Version: version, AllowPrune: f.allowPrune,
+		Say: func(line string) { fmt.Fprintln(s.Err, "  "+line) },
+	})
+	if err != nil {
+		return ctx, func() {}, nil, err
+	}
+	timeout := f.timeout
+	if timeout == 0 {
+		timeout = a.Timeout()
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, timeout, fmt.Errorf("the run's deadline of %s has passed", timeout))
+	return ctx, cancel, a, nil
+}
+
+// terminal looks at what a stream is.
+func (f *flags) terminal(w io.Writer) output.Terminal {
+	file, ok := w.(*os.File)
+	if !ok || !term.IsTerminal(int(file.Fd())) || f.format == "json" {
+		return output.Terminal{}
+	}
+	columns, _, err := term.GetSize(int(file.Fd()))
+	if err != nil {
+		columns = 80
+	}
+	return output.Terminal{Live: true, Color: !f.noColor && os.Getenv("NO_COLOR") == "", Columns: columns}
+}
