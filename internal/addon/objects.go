@@ -13,6 +13,31 @@ import (
 	"clusterup.dev/clusterup/internal/hint"
 )
 
+// Object is one Kubernetes object and the place in the folder that gave it.
+type Object struct {
+	*unstructured.Unstructured
+	File string
+	Line int // 0 for what the folder as a whole gave
+
+	generated bool // a Namespace that no manifest asked for
+}
+
+// Where is "file:line", or the file alone.
+func (o Object) Where() string {
+	if o.Line == 0 {
+		return o.File
+	}
+	return fmt.Sprintf("%s:%d", o.File, o.Line)
+}
+
+// Title is how plans and errors call the object: "ConfigMap demo/settings".
+func (o Object) Title() string {
+	if o.GetNamespace() == "" {
+		return o.GetKind() + " " + o.GetName()
+	}
+	return o.GetKind() + " " + o.GetNamespace() + "/" + o.GetName()
+}
+
 // checkObject refuses what the API server would refuse with less to go by.
 func checkObject(o Object) error {
 	bad := func(format string, args ...any) error { return fault(o.File, o.Line, format, args...) }

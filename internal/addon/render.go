@@ -10,8 +10,6 @@ import (
 	"strings"
 	"text/template"
 
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-
 	"clusterup.dev/clusterup/internal/hint"
 	"clusterup.dev/clusterup/internal/secret"
 	"clusterup.dev/clusterup/templates"
@@ -31,31 +29,6 @@ type Input struct {
 	Environment string
 	Images      map[string]string // the environment's mirrors, see Mirror
 	Tokens      Tokens
-}
-
-// Object is one Kubernetes object and the place in the folder that gave it.
-type Object struct {
-	*unstructured.Unstructured
-	File string
-	Line int // 0 for what the folder as a whole gave
-
-	generated bool // a Namespace that no manifest asked for
-}
-
-// Where is "file:line", or the file alone.
-func (o Object) Where() string {
-	if o.Line == 0 {
-		return o.File
-	}
-	return fmt.Sprintf("%s:%d", o.File, o.Line)
-}
-
-// Title is how plans and errors call the object: "ConfigMap demo/settings".
-func (o Object) Title() string {
-	if o.GetNamespace() == "" {
-		return o.GetKind() + " " + o.GetName()
-	}
-	return o.GetKind() + " " + o.GetNamespace() + "/" + o.GetName()
 }
 
 // Render gives the objects of an add-on in the order in which they are to be
