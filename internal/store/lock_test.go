@@ -24,12 +24,10 @@ import (
 // killed.
 func TestMain(m *testing.M) {
 	if endpoint := os.Getenv("TEST_HOLD_LOCK"); endpoint != "" {
-		if err := hold(endpoint); err != nil {
-			fmt.Println(err)
-			os.Exit(1)
-		}
+		fmt.Fprintln(os.Stdout, hold(endpoint))
+		return
 	}
-	os.Exit(m.Run())
+	m.Run()
 }
 
 func hold(endpoint string) error {
@@ -45,7 +43,7 @@ func hold(endpoint string) error {
 	if err != nil {
 		return err
 	}
-	fmt.Println("held", l.Fence())
+	fmt.Fprintln(os.Stdout, "held", l.Fence())
 	<-l.Context().Done()
 	return context.Cause(l.Context())
 }

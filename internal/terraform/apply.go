@@ -40,7 +40,7 @@ func (t *Terraform) Destroy(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		defer os.Remove(vars)
+		defer func() { _ = os.Remove(vars) }()
 		return tf.DestroyJSON(ctx, w, tfexec.VarFile(vars))
 	})
 }

@@ -50,7 +50,7 @@ func (t *Terraform) plan(ctx context.Context, file string) (Plan, error) {
 	if err != nil {
 		return Plan{}, fmt.Errorf("terraform plan: %w", err)
 	}
-	defer os.Remove(vars)
+	defer func() { _ = os.Remove(vars) }()
 	tf, err := t.command(nil)
 	if err != nil {
 		return Plan{}, err

@@ -25,10 +25,10 @@ import (
 // TestMain lets the test binary also be a run that is killed in its apply.
 func TestMain(m *testing.M) {
 	if dir := os.Getenv("TEST_APPLY"); dir != "" {
-		fmt.Println(applyAs(dir))
-		os.Exit(1)
+		fmt.Fprintln(os.Stdout, applyAs(dir))
+		return
 	}
-	os.Exit(m.Run())
+	m.Run()
 }
 
 type driven struct {
@@ -57,7 +57,7 @@ func applyAs(dir string) error {
 	if err != nil {
 		return err
 	}
-	fmt.Println("planned")
+	fmt.Fprintln(os.Stdout, "planned")
 	return tf.Apply(context.Background(), p)
 }
 

@@ -88,8 +88,7 @@ func (t *Terraform) command(extra map[string]string) (*tfexec.Terraform, error) 
 	if err != nil {
 		return nil, fmt.Errorf("terraform: %w", err)
 	}
-	tf.SetWaitDelay(t.config.Patience)
-	if err := tf.SetEnv(t.env(extra)); err != nil {
+	if err := errors.Join(tf.SetWaitDelay(t.config.Patience), tf.SetEnv(t.env(extra))); err != nil {
 		return nil, fmt.Errorf("terraform: %w", err)
 	}
 	return tf, nil

@@ -40,7 +40,6 @@ type Process struct {
 
 	cmd    *exec.Cmd
 	exited chan struct{} // closed when the process has been waited for
-	err    error         // its exit; read after exited
 }
 
 // Start runs p in a process group of its own, waits until it is ready and ends
@@ -57,9 +56,10 @@ func Start(t testing.TB, p Program) *Process {
 	if err != nil {
 		t.Fatalf("start %s: %v", p.Name, err)
 	}
-	defer log.Close()
+	defer func() { _ = log.Close() }()
 	s := &Process{Name: p.Name, Log: log.Name(), exited: make(chan struct{})}
-	s.cmd = exec.Command(p.Path, p.Args...)
+	// The test's context ends before its cleanups, which end the server politely.
+	s.cmd = exec.CommandContext(context.WithoutCancel(t.Context()), p.Path, p.Args...)
 	s.cmd.Dir, s.cmd.Env = p.Dir, append(os.Environ(), p.Env...)
 	s.cmd.Stdout, s.cmd.Stderr = log, log
 	s.cmd.SysProcAttr = ownGroup()
@@ -68,7 +68,7 @@ func Start(t testing.TB, p Program) *Process {
 	}
 	s.PID = s.cmd.Process.Pid
 	go func() {
-		s.err = s.cmd.Wait()
+		_ = s.cmd.Wait()                          // ProcessState tells
 		_ = syscall.Kill(-s.PID, syscall.SIGKILL) // children that outlive it
 		close(s.exited)
 	}()
@@ -91,7 +91,7 @@ func (s *Process) await(t testing.TB, ready func(context.Context) error) {
 	err := converge.Until(t.Context(), s.Name, startTimeout, func(ctx context.Context) (bool, string, error) {
 		select {
 		case <-s.exited:
-			return false, "", converge.Permanent(fmt.Errorf("%s ended: %v", s.Name, s.err))
+			return false, "", converge.Permanent(fmt.Errorf("%s ended: %s", s.Name, s.cmd.ProcessState))
 		default:
 		}
 		ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
