@@ -28,10 +28,14 @@ func TestBadFilesAreRefusedInOneLineWithAHint(t *testing.T) {
 		"a long name":                {"name: prod", "name: " + strings.Repeat("p", 64), `4:9: metadata.name is "` + strings.Repeat("p", 64) + `"`, label},
 		"the name of another":        {"name: prod", "name: stage", "4:9: the environment in this file is called stage", "name it prod, as its file, or rename the file"},
 
-		"no cluster": {"    terraform:\n      module: aws\n      variables: {region: eu-west-1, zones: [a, b], kubernetes_version: \"1.36\"}\n", "",
-			"7:11: spec.cluster says neither how to make a cluster nor which to use", "terraform: {module: local}, or kubeconfig: {path: ~/.kube/config, context: NAME}"},
-		"two clusters": {"    terraform:", "    kubeconfig: {path: a, context: b}\n    terraform:",
-			"8:5: spec.cluster has both terraform and kubeconfig", "terraform makes a cluster, kubeconfig names one that is there: keep one of them"},
+		"no cluster": {
+			"    terraform:\n      module: aws\n      variables: {region: eu-west-1, zones: [a, b], kubernetes_version: \"1.36\"}\n", "",
+			"7:11: spec.cluster says neither how to make a cluster nor which to use", "terraform: {module: local}, or kubeconfig: {path: ~/.kube/config, context: NAME}",
+		},
+		"two clusters": {
+			"    terraform:", "    kubeconfig: {path: a, context: b}\n    terraform:",
+			"8:5: spec.cluster has both terraform and kubeconfig", "terraform makes a cluster, kubeconfig names one that is there: keep one of them",
+		},
 		"no module":     {"module: aws", "module:", "9:14: spec.cluster.terraform.module is missing", label},
 		"a module path": {"module: aws", "module: ../aws", `9:15: spec.cluster.terraform.module is "../aws"`, label},
 
@@ -58,27 +62,45 @@ func TestBadOperatorsAreRefusedBeforeAnythingIsMade(t *testing.T) {
 	const at = "environments/prod.yaml:"
 	const needKey = "age: age1..., or ssh: ssh-ed25519 ..."
 	for name, c := range map[string]struct{ old, new, want, hint string }{
-		"none": {"    - name: platform\n      age: " + ageKey + "\n    - name: security\n      ssh: " + sshKey + "\n", "",
-			"14:13: spec.operators is empty, and tokens have to be sealed to somebody", "operators: [{name: NAME, age: age1...}]; age-keygen makes a key"},
+		"none": {
+			"    - name: platform\n      age: " + ageKey + "\n    - name: security\n      ssh: " + sshKey + "\n", "",
+			"14:13: spec.operators is empty, and tokens have to be sealed to somebody", "operators: [{name: NAME, age: age1...}]; age-keygen makes a key",
+		},
 		"twice":   {"name: security", "name: platform", "17:13: operator platform is listed twice, first at environments/prod.yaml:15:7", ""},
 		"no name": {"name: security", "email: a@b.c", "17:7: spec.operators[1].name is missing", nameHint},
 		"no key":  {"      ssh: " + sshKey + "\n", "", "17:7: operator security has no key", needKey},
-		"two keys": {"      ssh:", "      age: " + otherAge + "\n      ssh:",
-			"17:7: operator security has more than one key", "keep one of age, ssh and self"},
-		"an unreadable age key": {ageKey, ageKey[:50], "16:12: the key of operator platform: this is not an age public key",
-			"it begins with age1 and has 62 letters and digits; age-keygen -y FILE prints it"},
-		"an unreadable SSH key": {sshKey, sshKey[:60], "18:12: the key of operator security: this ssh-ed25519 public key is malformed, cut short or too small",
-			"copy the line of the .pub file as it is; usable are ssh-ed25519 or ssh-rsa (2048 bits or more)"},
-		"a private key": {ageKey, "AGE-SECRET-KEY-1QQQQ", "16:12: the key of operator platform: this is a private key, and a public key belongs here",
-			"whoever could read it should be taken to know it: make a new one"},
-		"the key of another": {"ssh: " + sshKey, "age: " + ageKey, "18:12: operators platform and security have the same key",
-			"one person, one operator: a share for each of them would be in one hand"},
-		"PGP only": {"ssh: " + sshKey, "pgp: keys/security.asc", "18:12: operator security has a PGP key, which is not supported yet",
-			"give them an age or SSH key: age: age1..., or ssh: ssh-ed25519 ..."},
-		"PGP as well": {"      ssh:", "      pgp: keys/security.asc\n      ssh:", "18:12: operator security has a PGP key, which is not supported yet",
-			"give them an age or SSH key: age: age1..., or ssh: ssh-ed25519 ..."},
-		"self outside development": {"ssh: " + sshKey, "self: true", "18:13: operator security is whoever runs, which only a development environment may have",
-			"name their key (age or ssh), or set spec.development: true"},
+		"two keys": {
+			"      ssh:", "      age: " + otherAge + "\n      ssh:",
+			"17:7: operator security has more than one key", "keep one of age, ssh and self",
+		},
+		"an unreadable age key": {
+			ageKey, ageKey[:50], "16:12: the key of operator platform: this is not an age public key",
+			"it begins with age1 and has 62 letters and digits; age-keygen -y FILE prints it",
+		},
+		"an unreadable SSH key": {
+			sshKey, sshKey[:60], "18:12: the key of operator security: this ssh-ed25519 public key is malformed, cut short or too small",
+			"copy the line of the .pub file as it is; usable are ssh-ed25519 or ssh-rsa (2048 bits or more)",
+		},
+		"a private key": {
+			ageKey, "AGE-SECRET-KEY-1QQQQ", "16:12: the key of operator platform: this is a private key, and a public key belongs here",
+			"whoever could read it should be taken to know it: make a new one",
+		},
+		"the key of another": {
+			"ssh: " + sshKey, "age: " + ageKey, "18:12: operators platform and security have the same key",
+			"one person, one operator: a share for each of them would be in one hand",
+		},
+		"PGP only": {
+			"ssh: " + sshKey, "pgp: keys/security.asc", "18:12: operator security has a PGP key, which is not supported yet",
+			"give them an age or SSH key: age: age1..., or ssh: ssh-ed25519 ...",
+		},
+		"PGP as well": {
+			"      ssh:", "      pgp: keys/security.asc\n      ssh:", "18:12: operator security has a PGP key, which is not supported yet",
+			"give them an age or SSH key: age: age1..., or ssh: ssh-ed25519 ...",
+		},
+		"self outside development": {
+			"ssh: " + sshKey, "self: true", "18:13: operator security is whoever runs, which only a development environment may have",
+			"name their key (age or ssh), or set spec.development: true",
+		},
 		"e-mail":                        {"      ssh:", "      email: security\n      ssh:", `18:14: "security" is not an e-mail address`, ""},
 		"a custodian in production":     {"  development: false", "  custodian: platform", "6:14: one custodian of all key shares is only for a development environment", "name the holders in the values of the add-on, or set spec.development: true"},
 		"a custodian who's no operator": {"  development: false", "  development: true\n  custodian: platfrom", "7:14: the custodian platfrom is no operator", "did you mean platform?"},

@@ -26,27 +26,43 @@ func TestDamagedAndForeignTokensAreRefusedByName(t *testing.T) {
 		want   string
 		hint   string
 	}{
-		"sealed to others": {func(*memory) {}, stranger,
-			"token consul/agent: it is sealed to others", "run with the private key of one of the operators: --identity FILE"},
-		"a changed byte": {func(m *memory) { d := m.objects[firstKey("consul/gossip")]; d[len(d)-1] ^= 1 }, id,
-			"token consul/gossip (tokens/consul/gossip/000001.age) is damaged: opening: failed to decrypt and authenticate payload chunk, file may be corrupted or tampered with", ""},
-		"cut short": {func(m *memory) { k := firstKey("consul/gossip"); m.objects[k] = m.objects[k][:20] }, id,
-			"token consul/gossip (tokens/consul/gossip/000001.age) is damaged: opening: failed to read header: parsing age header: unexpected EOF reading intro: \"age-encryption.org/v\"", ""},
-		"not json": {func(m *memory) { put(m, gossip, canary) }, id,
-			"token consul/gossip (tokens/consul/gossip/000001.age) is damaged", ""},
-		"no secret": {func(m *memory) { put(m, gossip, `{"id":"consul/gossip","kind":"gossip-key"}`) }, id,
-			"token consul/gossip (tokens/consul/gossip/000001.age) is empty", ""},
-		"another token's object": {func(m *memory) { m.objects[firstKey("consul/gossip")] = m.objects[firstKey("consul/ca")] }, id,
-			"tokens/consul/gossip/000001.age holds the token consul/ca", ""},
-		"another kind": {func(m *memory) { put(m, gossip, `{"id":"consul/gossip","kind":"password","secret":"x"}`) }, id,
-			"token consul/gossip is stored as a password, and has to be a gossip-key", ""},
-		"a CA made anew": {func(m *memory) {
-			delete(m.objects, firstKey("consul/ca"))
-			if err := keeperOf(m, id).Make(t.Context(), []Spec{ca}); err != nil {
-				t.Fatal(err)
-			}
-		}, id, "token consul/agent was not issued by consul/ca",
-			"delete the objects below tokens/consul/agent/ in the bucket, and it is issued anew"},
+		"sealed to others": {
+			func(*memory) {}, stranger,
+			"token consul/agent: it is sealed to others", "run with the private key of one of the operators: --identity FILE",
+		},
+		"a changed byte": {
+			func(m *memory) { d := m.objects[firstKey("consul/gossip")]; d[len(d)-1] ^= 1 }, id,
+			"token consul/gossip (tokens/consul/gossip/000001.age) is damaged: opening: failed to decrypt and authenticate payload chunk, file may be corrupted or tampered with", "",
+		},
+		"cut short": {
+			func(m *memory) { k := firstKey("consul/gossip"); m.objects[k] = m.objects[k][:20] }, id,
+			"token consul/gossip (tokens/consul/gossip/000001.age) is damaged: opening: failed to read header: parsing age header: unexpected EOF reading intro: \"age-encryption.org/v\"", "",
+		},
+		"not json": {
+			func(m *memory) { put(m, gossip, canary) }, id,
+			"token consul/gossip (tokens/consul/gossip/000001.age) is damaged", "",
+		},
+		"no secret": {
+			func(m *memory) { put(m, gossip, `{"id":"consul/gossip","kind":"gossip-key"}`) }, id,
+			"token consul/gossip (tokens/consul/gossip/000001.age) is empty", "",
+		},
+		"another token's object": {
+			func(m *memory) { m.objects[firstKey("consul/gossip")] = m.objects[firstKey("consul/ca")] }, id,
+			"tokens/consul/gossip/000001.age holds the token consul/ca", "",
+		},
+		"another kind": {
+			func(m *memory) { put(m, gossip, `{"id":"consul/gossip","kind":"password","secret":"x"}`) }, id,
+			"token consul/gossip is stored as a password, and has to be a gossip-key", "",
+		},
+		"a CA made anew": {
+			func(m *memory) {
+				delete(m.objects, firstKey("consul/ca"))
+				if err := keeperOf(m, id).Make(t.Context(), []Spec{ca}); err != nil {
+					t.Fatal(err)
+				}
+			}, id, "token consul/agent was not issued by consul/ca",
+			"delete the objects below tokens/consul/agent/ in the bucket, and it is issued anew",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := newMemory()

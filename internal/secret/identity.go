@@ -46,7 +46,7 @@ func LoadIdentities(path string) ([]Identity, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the identity: %w", err)
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }() // it was only read
 	info, err := f.Stat()
 	if err != nil {
 		return nil, fmt.Errorf("reading the identity: %w", err)

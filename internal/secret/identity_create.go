@@ -41,7 +41,7 @@ func writeNew(path string, text []byte) error {
 	if err != nil {
 		return err
 	}
-	defer os.Remove(f.Name())
+	defer func() { _ = os.Remove(f.Name()) }() // path is another name of it by then
 	_, err = f.Write(text)
 	if err == nil {
 		err = f.Sync()

@@ -30,7 +30,7 @@ type part struct {
 	On       bool           `yaml:"on"`
 	Values   map[string]any `yaml:"values,omitempty"`
 	Wait     pause          `yaml:"wait"`
-	ignored  string
+	Ignored  string         `json:"-"`
 }
 
 type whole struct {
@@ -82,7 +82,7 @@ func TestWhatIsWrongIsRefusedWithItsPlace(t *testing.T) {
 		"unknown field":          {"version: a\nverison: b\n", `f.yaml:2:1: unknown field "verison"`, "did you mean version?"},
 		"unknown field inside":   {"parts:\n  - name: a\n    replcas: 1\n", `f.yaml:3:5: unknown field "replcas" in parts[0]`, "did you mean replicas?"},
 		"unknown far from any":   {"parts:\n  - {xyzzyxyz: 1}\n", `f.yaml:2:6: unknown field "xyzzyxyz" in parts[0]`, "there are: name, on, replicas, values, wait"},
-		"unexported field":       {"main: {ignored: x}", `f.yaml:1:8: unknown field "ignored" in main`, "there are: name, on, replicas, values, wait"},
+		"field without a tag":    {"main: {ignored: x}", `f.yaml:1:8: unknown field "ignored" in main`, "there are: name, on, replicas, values, wait"},
 		"field without a name":   {"Skipped: x", `f.yaml:1:1: unknown field "Skipped"`, "there are: any, labels, main, parts, version"},
 		"case":                   {"Version: x", `f.yaml:1:1: unknown field "Version"`, "did you mean version?"},
 		"a field twice":          {"version: a\nparts: []\nversion: b\n", "f.yaml:3:1: version is given twice, first in line 1", ""},
