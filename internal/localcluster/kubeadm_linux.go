@@ -87,7 +87,9 @@ func (b *booting) ready(ctx context.Context, pid int, started []bool) error {
 		if pending != "" {
 			return false, "not ready:" + pending, nil
 		}
-		return true, "", nil
+		// The first thing that the controllers make and every pod needs.
+		_, err = client.CoreV1().ServiceAccounts("default").Get(ctx, "default", metav1.GetOptions{})
+		return err == nil, "", err
 	})
 }
 

@@ -44,7 +44,8 @@ func LeftBehind(ctx context.Context, c Config) ([]string, error) {
 }
 
 // leftProcesses finds the processes by their cgroup and by the files that they
-// were started from.
+// were started from. One that is dead and only waits to be counted by its parent
+// is none.
 func leftProcesses(l layout) ([]string, error) {
 	entries, err := os.ReadDir("/proc")
 	if err != nil {
@@ -63,7 +64,10 @@ func leftProcesses(l layout) ([]string, error) {
 			continue
 		}
 		groups, _ := os.ReadFile(filepath.Join("/proc", e.Name(), "cgroup")) // it may have ended
-		program, _ := os.Readlink(filepath.Join("/proc", e.Name(), "exe"))
+		program, err := os.Readlink(filepath.Join("/proc", e.Name(), "exe"))
+		if err != nil {
+			continue // a dead one, or one of the kernel's
+		}
 		if bytes.Contains(groups, []byte(":"+l.cgroup()+"/")) || strings.HasPrefix(program, l.bin()+"/") {
 			left = append(left, fmt.Sprintf("process %s (%s)", e.Name(), program))
 		}

@@ -123,9 +123,14 @@ func killNode(ctx context.Context, d nodeDir) error {
 	if err := unix.PidfdSendSignal(handle, unix.SIGKILL, nil, 0); err != nil && !errors.Is(err, unix.ESRCH) {
 		return fmt.Errorf("kill process %d: %w", pid, err)
 	}
+	// The lock is let go early in the end of the first process; its handle tells
+	// when all the others are dead, too.
 	return converge.Until(ctx, "the end of "+filepath.Base(string(d)), 30*time.Second, func(context.Context) (bool, string, error) {
-		alive, err := locked(string(d))
-		return !alive, "its processes are ending", err
+		events := []unix.PollFd{{Fd: int32(handle), Events: unix.POLLIN}}
+		if _, err := unix.Poll(events, 0); err != nil {
+			return false, "", err
+		}
+		return events[0].Revents != 0, "its processes are ending", nil
 	})
 }
 
