@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"clusterup.dev/clusterup/internal/converge"
+	"clusterup.dev/clusterup/internal/converge/convergetest"
 	"clusterup.dev/clusterup/internal/custody"
 	"clusterup.dev/clusterup/internal/hint"
 	"clusterup.dev/clusterup/internal/secret"
@@ -28,6 +29,7 @@ func TestVault(t *testing.T) {
 	t.Run("a lost answer is said to be lost", func(t *testing.T) { testLostAnswer(t, g) })
 	t.Run("a cancelled run keeps the answer", func(t *testing.T) { testCancelled(t, g) })
 	t.Run("a bucket that loses things is found out in time", func(t *testing.T) { testUnreadable(t, g) })
+	t.Run("the steps keep the contract of a step", func(t *testing.T) { testConformance(t, g) })
 	t.Run("a killed run goes on", func(t *testing.T) { testCrashes(t, g) })
 }
 
@@ -281,6 +283,25 @@ func testHolders(t *testing.T, g *ground) {
 		t.Fatal(err)
 	}
 	w.mustServe(t)
+}
+
+func testConformance(t *testing.T, g *ground) {
+	for n, name := range []string{"vault/init", "vault/unseal", "vault/configure"} {
+		t.Run(name, func(t *testing.T) {
+			w := g.newWorld(t, 1)
+			before := w.open(t)
+			for _, step := range before.Steps()[:n] {
+				plan, err := step.Plan(t.Context())
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := step.Apply(t.Context(), plan); err != nil {
+					t.Fatal(err)
+				}
+			}
+			convergetest.Run(t, func() converge.Step { return w.open(t).Steps()[n] })
+		})
+	}
 }
 
 func prefixed(keys []string, prefix string) (in []string) {
