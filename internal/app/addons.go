@@ -64,13 +64,7 @@ func merge(env *environment.Environment, a *addon.Addon, index int) (chosen, err
 	if c.hooks, err = a.HookCalls(env.Metadata.Name, c.values); err != nil {
 		return c, err
 	}
-	tokens, err := a.Specs(env.Metadata.Name, c.values)
-	for _, t := range tokens {
-		c.specs = append(c.specs, secret.Spec{
-			Addon: a.Name, Name: t.Name, Kind: secret.Kind(t.Kind), CA: t.CA, CommonName: t.CommonName,
-			DNS: t.DNS, IPs: t.IPs, Server: t.Server, Client: t.Client, Length: t.Length,
-		})
-	}
+	c.specs, err = a.Specs(env.Metadata.Name, c.values)
 	return c, err
 }
 

@@ -30,18 +30,23 @@ func (s *Session) Destroy(ctx context.Context, purge bool, observe func(converge
 	if s.local == nil {
 		return left, nil
 	}
-	return left, s.leaveMachine(ctx, purge)
+	return left, s.leaveMachine(purge)
 }
 
 // leaveMachine stops the local store, which is the last thing that runs, and
 // proves that nothing of the environment is left on this machine.
-func (s *Session) leaveMachine(ctx context.Context, purge bool) error {
+func (s *Session) leaveMachine(purge bool) error {
 	s.Close() // the lock is in the store that is about to stop
+	ctx := s.outer
 	end := localcluster.StopStore
 	if purge {
 		end = localcluster.PurgeStore
 	}
 	if err := end(ctx, *s.local); err != nil {
+		return err
+	}
+	// Terraform's module has done this already, unless its state was empty.
+	if err := localcluster.Remove(ctx, *s.local); err != nil {
 		return err
 	}
 	left, err := localcluster.LeftBehind(ctx, *s.local)

@@ -24,7 +24,7 @@ import (
 // converge.ErrNotYet before its time, and is asked once.
 type Session struct {
 	*App
-	ctx        context.Context //nolint:containedctx // the lease's: it ends when the run lock is lost
+	outer      context.Context //nolint:containedctx // the run's own, for what comes after the lock is given back
 	bucket     store.Bucket
 	whole      *store.S3                   // the same; nil while there is no store
 	lease      *store.Lease                // nil when only looking
@@ -48,14 +48,14 @@ type Session struct {
 // Look opens a session that only reads. An environment that was never made has
 // an empty store.
 func (a *App) Look(ctx context.Context) (*Session, error) {
-	s := &Session{App: a, ctx: ctx}
+	s := &Session{App: a, outer: ctx}
 	return s, s.open(ctx, false)
 }
 
 // Hold opens a session that may change things: it makes the operator's identity
 // and the local store if they are missing, and takes the run lock.
 func (a *App) Hold(ctx context.Context) (*Session, error) {
-	s := &Session{App: a, ctx: ctx}
+	s := &Session{App: a, outer: ctx}
 	if err := s.open(ctx, true); err != nil {
 		return nil, err
 	}
@@ -67,8 +67,8 @@ func (a *App) Hold(ctx context.Context) (*Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.lease, s.ctx = lease, lease.Context()
-	if err := s.recoverTerraform(s.ctx); err != nil {
+	s.lease = lease
+	if err := s.recoverTerraform(lease.Context()); err != nil {
 		s.Close()
 		return nil, err
 	}
@@ -76,7 +76,7 @@ func (a *App) Hold(ctx context.Context) (*Session, error) {
 }
 
 // Context ends with the one given to Hold, and when the run lock is lost.
-func (s *Session) Context() context.Context { return s.ctx }
+func (s *Session) Context() context.Context { return s.lease.Context() }
 
 // Close gives the run lock back. It works after the context has ended too.
 func (s *Session) Close() {
@@ -84,7 +84,7 @@ func (s *Session) Close() {
 		closer()
 	}
 	if s.lease != nil {
-		if err := s.lease.Release(context.WithoutCancel(s.ctx)); err != nil {
+		if err := s.lease.Release(context.WithoutCancel(s.outer)); err != nil {
 			s.say("the run lock could not be released: %v", err)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"clusterup.dev/clusterup/internal/cli/output"
+	"clusterup.dev/clusterup/internal/converge"
 )
 
 func newDestroy(s Streams, f *flags) *cobra.Command {
@@ -26,6 +27,10 @@ func newDestroy(s Streams, f *flags) *cobra.Command {
 	c.Flags().BoolVar(&purge, "purge", false, "also delete everything in the bucket: releases, tokens, key shares")
 	return c
 }
+
+// worthALine is how long removing must take to be shown: most steps have nothing
+// of their own to remove.
+const worthALine = 20 * time.Millisecond
 
 func (f *flags) destroy(ctx context.Context, s Streams, name string, yes, purge bool) error {
 	start := time.Now()
@@ -54,7 +59,12 @@ func (f *flags) destroy(ctx context.Context, s Streams, name string, yes, purge 
 	defer session.Close()
 	ctx = session.Context()
 	progress := output.NewProgress(s.Err, f.terminal(s.Err), session.StepNames())
-	left, err := session.Destroy(ctx, purge, progress.Event)
+	left, err := session.Destroy(ctx, purge, func(e converge.Event) {
+		if e.Kind == converge.Done && e.Took < worthALine {
+			e.Kind = converge.Unchanged
+		}
+		progress.Event(e)
+	})
 	if err != nil {
 		return err
 	}
