@@ -117,20 +117,32 @@ func (t *Terraform) sameState(folder string) bool {
 	if folder == t.module() {
 		return true
 	}
-	data, err := os.ReadFile(filepath.Join(folder, ".terraform", "terraform.tfstate"))
-	if err != nil {
-		return false
-	}
-	var set struct {
+	ours, err := backendOf(t.module())
+	theirs, theirErr := backendOf(folder)
+	return err == nil && theirErr == nil && ours == theirs
+}
+
+// backend is where a state is, as `terraform init` notes it in its folder.
+type backend struct {
+	Bucket    string `json:"bucket"`
+	Key       string `json:"key"`
+	Endpoints struct {
+		S3 string `json:"s3"`
+	} `json:"endpoints"`
+}
+
+func backendOf(folder string) (backend, error) {
+	var noted struct {
 		Backend struct {
-			Config struct {
-				Bucket string `json:"bucket"`
-				Key    string `json:"key"`
-			} `json:"config"`
+			Config backend `json:"config"`
 		} `json:"backend"`
 	}
-	return json.Unmarshal(data, &set) == nil &&
-		set.Backend.Config.Bucket == t.config.Backend["bucket"] && set.Backend.Config.Key == t.config.Backend["key"]
+	data, err := os.ReadFile(filepath.Join(folder, ".terraform", "terraform.tfstate"))
+	if err != nil {
+		return backend{}, err
+	}
+	err = json.Unmarshal(data, &noted)
+	return noted.Backend.Config, err
 }
 
 // pushLeft stores the state that a run could not store when it ended.

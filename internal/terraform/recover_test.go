@@ -131,6 +131,7 @@ func runLock(t *testing.T, p *place) *store.Lease {
 // command goes on as an orphan. The next run ends the command, frees the lock
 // and makes what is missing; what went into its own session stays.
 func TestAKilledRunIsRecovered(t *testing.T) {
+	t.Parallel()
 	p := newPlace(t)
 	dir := t.TempDir()
 	orphan, daemon := filepath.Join(dir, "orphan"), filepath.Join(dir, "daemon")
@@ -163,6 +164,7 @@ func TestAKilledRunIsRecovered(t *testing.T) {
 }
 
 func TestRecoverWithoutTheRunLockDoesNothing(t *testing.T) {
+	t.Parallel()
 	p := newPlace(t)
 	made := filepath.Join(t.TempDir(), "made")
 	crash(t, p, "touch "+made+"; sleep 2", made)
@@ -181,6 +183,7 @@ func TestRecoverWithoutTheRunLockDoesNothing(t *testing.T) {
 
 // A terraform that somebody runs by hand on this machine keeps its lock.
 func TestALivingTerraformKeepsItsLock(t *testing.T) {
+	t.Parallel()
 	p := newPlace(t)
 	made := filepath.Join(t.TempDir(), "made")
 	ctx, cancel := context.WithCancel(t.Context())
@@ -206,6 +209,7 @@ func TestALivingTerraformKeepsItsLock(t *testing.T) {
 // A lock from another machine is freed only when the run lock has been held for
 // as long as a run there may still need to end.
 func TestALockFromElsewhereIsOutwaited(t *testing.T) {
+	t.Parallel()
 	p := newPlace(t)
 	made := filepath.Join(t.TempDir(), "made")
 	crash(t, p, "touch "+made+"; sleep 2", made)
@@ -243,6 +247,7 @@ func TestALockFromElsewhereIsOutwaited(t *testing.T) {
 // A Ctrl-C in the middle: what is finished is kept, the lock is free, nothing of
 // the command is left, and the next run makes the rest.
 func TestAnInterruptedApplyGoesOn(t *testing.T) {
+	t.Parallel()
 	p := newPlace(t)
 	dir := t.TempDir()
 	made := filepath.Join(dir, "made")
@@ -276,6 +281,7 @@ func TestAnInterruptedApplyGoesOn(t *testing.T) {
 // When the bucket goes away during an apply, Terraform leaves the state beside
 // the module; the next run stores it.
 func TestALeftStateIsStored(t *testing.T) {
+	t.Parallel()
 	p := newPlace(t)
 	apply(t, p.terraform(t, "1", "true"))
 	left := filepath.Join(p.dir, "module", "errored.tfstate")
@@ -307,6 +313,39 @@ func TestALeftStateIsStored(t *testing.T) {
 	}
 	if exists(left) {
 		t.Error("the file is still there")
+	}
+}
+
+// The same for real: the bucket goes away in the middle of an apply. Terraform
+// tries for a while, so this takes most of a minute.
+func TestABucketThatGoesAwayLosesNothing(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("takes most of a minute")
+	}
+	p := newPlace(t)
+	made, gone := filepath.Join(t.TempDir(), "made"), filepath.Join(t.TempDir(), "gone")
+	command := fmt.Sprintf("touch %s; while ! test -e %s; do sleep 0.05; done", made, gone)
+	tf := p.terraform(t, "1", command)
+	first := plan(t, tf)
+	go func() {
+		until(t, "the command", func() bool { return exists(made) })
+		p.server.Process.Kill()
+		if err := os.WriteFile(gone, nil, 0o600); err != nil {
+			t.Error(err)
+		}
+	}()
+	if err := tf.Apply(t.Context(), first); err == nil {
+		t.Fatal("apply without a bucket")
+	} else {
+		t.Log(err)
+	}
+	p.server.Restart(t)
+	if err := tf.Recover(t.Context(), runLock(t, p), p.readLock); err != nil {
+		t.Fatal(err)
+	}
+	if again := plan(t, tf); again.File != "" {
+		t.Errorf("after recovery: %+v", again.Changes)
 	}
 }
 

@@ -33,7 +33,7 @@ type place struct {
 	dir    string
 }
 
-func newPlace(t *testing.T) *place {
+func newPlace(t testing.TB) *place {
 	t.Helper()
 	binary, err := terraform.Find()
 	if err != nil {
@@ -63,7 +63,7 @@ func (p *place) config(vars map[string]any) terraform.Config {
 	}
 }
 
-func (p *place) terraform(t *testing.T, generation, command string) *terraform.Terraform {
+func (p *place) terraform(t testing.TB, generation, command string) *terraform.Terraform {
 	t.Helper()
 	tf, err := terraform.New(p.config(map[string]any{"generation": generation, "command": command}))
 	if err != nil {
@@ -129,6 +129,7 @@ func exists(path string) bool {
 }
 
 func TestPlanApplyOutputsDestroy(t *testing.T) {
+	t.Parallel()
 	p := newPlace(t)
 	tf := p.terraform(t, "1", "echo made with $TOKEN")
 	if _, err := tf.Outputs(t.Context()); !errors.Is(err, converge.ErrNotYet) {
@@ -195,6 +196,7 @@ func TestPlanApplyOutputsDestroy(t *testing.T) {
 }
 
 func TestAnOvertakenPlanIsStale(t *testing.T) {
+	t.Parallel()
 	p := newPlace(t)
 	tf := p.terraform(t, "1", "true")
 	first, second := plan(t, tf), plan(t, tf)
@@ -209,6 +211,7 @@ func TestAnOvertakenPlanIsStale(t *testing.T) {
 }
 
 func TestAFailureNamesItsCause(t *testing.T) {
+	t.Parallel()
 	p := newPlace(t)
 	tf := p.terraform(t, "1", "echo error: the bridge is taken; false --token hunter2")
 	err := tf.Apply(t.Context(), plan(t, tf))
@@ -223,6 +226,7 @@ func TestAFailureNamesItsCause(t *testing.T) {
 }
 
 func TestVariablesAreChecked(t *testing.T) {
+	t.Parallel()
 	p := newPlace(t)
 	for name, tc := range map[string]struct {
 		vars map[string]any
@@ -250,6 +254,7 @@ func TestVariablesAreChecked(t *testing.T) {
 }
 
 func TestInitRunsOnlyWhenNeeded(t *testing.T) {
+	t.Parallel()
 	p := newPlace(t)
 	steps := []struct {
 		name string
@@ -306,4 +311,25 @@ func (m moved) ReadDir(name string) ([]fs.DirEntry, error) {
 		}
 	}
 	return entries, err
+}
+
+// BenchmarkNothingToDo is what a run without changes pays for Terraform.
+func BenchmarkNothingToDo(b *testing.B) {
+	p := newPlace(b)
+	tf := p.terraform(b, "1", "true")
+	first, err := tf.Plan(b.Context())
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := tf.Apply(b.Context(), first); err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		if again, err := tf.Plan(b.Context()); err != nil || again.File != "" {
+			b.Fatalf("%+v, %v", again, err)
+		}
+		if _, err := tf.Outputs(b.Context()); err != nil {
+			b.Fatal(err)
+		}
+	}
 }

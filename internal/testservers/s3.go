@@ -22,6 +22,16 @@ type S3Server struct {
 	SecretKey secret.Value
 	Data      string // the folder whose files the objects are
 	Process   *Process
+
+	program Program
+}
+
+// Restart starts the server again after it was killed: the same address,
+// credentials and objects.
+func (s *S3Server) Restart(t testing.TB) {
+	t.Helper()
+	s.Process.Kill()
+	s.Process = Start(t, s.program)
 }
 
 // S3 starts the S3 server of the local environment with random credentials and
@@ -59,13 +69,14 @@ func startS3(t testing.TB, more ...string) *S3Server {
 	}
 	address := fmt.Sprintf("127.0.0.1:%d", Port(t))
 	s.Endpoint = "http://" + address
-	s.Process = Start(t, Program{
+	s.program = Program{
 		Path: bin,
 		Args: append([]string{
 			"--address", address, "--data", s.Data, "--region", s.Region,
 			"--bucket", s.Bucket, "--credentials", credentials,
 		}, more...),
 		Ready: Answers(s.Endpoint + "/healthz"),
-	})
+	}
+	s.Process = Start(t, s.program)
 	return s
 }
