@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -162,6 +163,28 @@ spec:
     persistentVolumeClaim: {claimName: data}
 `
 
+// daemonPID is the process id of a daemon of the only node, zero while it does
+// not run.
+func daemonPID(t *testing.T, c Config, name string) int {
+	t.Helper()
+	all, err := hierarchies()
+	if err != nil {
+		t.Fatal(err)
+	}
+	pids, err := os.ReadFile(filepath.Join(all[0].dir, c.layout().nodeCgroup(1), "system", "cgroup.procs"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for pid := range strings.FieldsSeq(string(pids)) {
+		comm, _ := os.ReadFile(filepath.Join("/proc", pid, "comm"))
+		if strings.TrimSpace(string(comm)) == name {
+			n, _ := strconv.Atoi(pid)
+			return n
+		}
+	}
+	return 0
+}
+
 // starts counts the starts that the writer's volume remembers, seen from this
 // machine.
 func starts(t *testing.T, c Config) int {
@@ -205,12 +228,22 @@ func TestEnvironmentLivesDiesAndComesBack(t *testing.T) {
 		left, err := leftProcesses(c.layout())
 		return err == nil && len(left) == 0
 	})
+	// As after a restart of the machine, nothing but the folder is there.
+	if err := removeOutside(t.Context(), c.layout()); err != nil {
+		t.Fatal(err)
+	}
 	second := generation(t, c)
 	call(t, c, "boot", "--generation", second)
 	if now := generation(t, c); now != second {
 		t.Fatalf("after the second boot the generation is %s, want %s", now, second)
 	}
 	until(t, "the second start on the same volume", func() bool { return starts(t, c) == 2 })
+
+	killed := daemonPID(t, c, "kubelet")
+	if err := unix.Kill(killed, unix.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "another kubelet", func() bool { now := daemonPID(t, c, "kubelet"); return now != 0 && now != killed })
 
 	c.Nodes = 2
 	call(t, c, "boot", "--generation", second)

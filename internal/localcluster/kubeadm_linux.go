@@ -62,7 +62,8 @@ func (b *booting) ready(ctx context.Context, pid int, started []bool) error {
 	if err != nil {
 		return err
 	}
-	stored := b.was.Generation != ""
+	again := b.was.Generation != ""
+	stored := again
 	return converge.Until(ctx, fmt.Sprintf("%d nodes", b.c.Nodes), readyPatience, func(ctx context.Context) (bool, string, error) {
 		nodes, err := client.CoreV1().Nodes().List(ctx, metav1.ListOptions{})
 		if err != nil {
@@ -87,6 +88,11 @@ func (b *booting) ready(ctx context.Context, pid int, started []bool) error {
 		if pending != "" {
 			return false, "not ready:" + pending, nil
 		}
+		if again {
+			if pod, err := b.stalePod(ctx, client, started); err != nil || pod != "" {
+				return false, "the state of pod " + pod + " is from before its node died", err
+			}
+		}
 		// The first thing that the controllers make and every pod needs.
 		_, err = client.CoreV1().ServiceAccounts("default").Get(ctx, "default", metav1.GetOptions{})
 		return err == nil, "", err
@@ -106,6 +112,28 @@ func nodeReady(nodes []corev1.Node, name string, since time.Time) bool {
 		}
 	}
 	return false
+}
+
+// stalePod names a pod that the API server still shows as it ran before its node
+// died, so that nobody who looks after this boot takes it for alive.
+func (b *booting) stalePod(ctx context.Context, client kubernetes.Interface, started []bool) (string, error) {
+	for i := 1; i <= b.was.Nodes; i++ {
+		if !started[i] {
+			continue
+		}
+		pods, err := client.CoreV1().Pods("").List(ctx, metav1.ListOptions{FieldSelector: "spec.nodeName=" + NodeName(b.c.Environment, i)})
+		if err != nil {
+			return "", err
+		}
+		for _, p := range pods.Items {
+			for _, s := range p.Status.ContainerStatuses {
+				if s.State.Running != nil && s.State.Running.StartedAt.Time.Before(b.start.Truncate(time.Second)) {
+					return p.Namespace + "/" + p.Name, nil
+				}
+			}
+		}
+	}
+	return "", nil
 }
 
 func (b *booting) storage(ctx context.Context, pid int) error {
