@@ -83,7 +83,7 @@ func atValue(env *environment.Environment, index int, err error) error {
 		return err
 	}
 	path := append([]any{"spec", "addons", index, "values"}, wrong.Path...)
-	return hint.With(env.Errorf(path, "%s", wrong.Msg), "%s", wrong.Hint)
+	return hint.With(env.Errorf(path, "%s", wrong), "%s", wrong.Hint)
 }
 
 // besideFile is the folder addons/ beside the environment's own folder: an
