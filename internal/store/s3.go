@@ -3,34 +3,15 @@
 package store
 
 import (
-	"bytes"
 	"context"
 	"fmt"
-	"net"
-	"net/http"
-	"os"
 	"strings"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/aws/ratelimit"
-	"github.com/aws/aws-sdk-go-v2/aws/retry"
-	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
-	"github.com/aws/aws-sdk-go-v2/config"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"clusterup.dev/clusterup/internal/hint"
 	"clusterup.dev/clusterup/internal/secret"
-)
-
-const (
-	attempts     = 6                // of one request, the first one included
-	mostBackoff  = 2 * time.Second  // between two attempts
-	dialTimeout  = 5 * time.Second  // to reach the endpoint
-	replyTimeout = 30 * time.Second // until the answer begins; objects are small
-	wholeTimeout = 2 * time.Minute  // until the answer has been read
-	connections  = 64               // kept open: many small requests run side by side
 )
 
 // Config says which place in which bucket.
@@ -64,29 +45,7 @@ func Open(ctx context.Context, c Config) (*S3, error) {
 		}
 		prefix += "/"
 	}
-	options := []func(*config.LoadOptions) error{
-		// A plain http.Client would make a set AWS_CA_BUNDLE an error.
-		config.WithHTTPClient(httpClient()),
-		config.WithRetryer(retryer),
-		config.WithRequestChecksumCalculation(aws.RequestChecksumCalculationWhenSupported),
-		config.WithResponseChecksumValidation(aws.ResponseChecksumValidationWhenSupported),
-		config.WithDefaultRegion("us-east-1"),
-	}
-	if c.Region != "" {
-		options = append(options, config.WithRegion(c.Region))
-	}
-	if c.AccessKey != "" {
-		options = append(options, config.WithCredentialsProvider(
-			credentials.NewStaticCredentialsProvider(c.AccessKey, c.SecretKey.RevealString(), "")))
-	}
-	if c.CAFile != "" {
-		pem, err := os.ReadFile(c.CAFile)
-		if err != nil {
-			return nil, fmt.Errorf("CA of the store: %w", err)
-		}
-		options = append(options, config.WithCustomCABundle(bytes.NewReader(pem)))
-	}
-	sdk, err := config.LoadDefaultConfig(ctx, options...)
+	sdk, err := c.sdk(ctx)
 	if err != nil {
 		return nil, hint.With(fmt.Errorf("configure the store: %w", err),
 			"look at the AWS_* variables and ~/.aws/config")
@@ -116,23 +75,3 @@ func (b *S3) probe(ctx context.Context, c Config) error {
 
 // String is "s3://bucket/prefix".
 func (b *S3) String() string { return "s3://" + b.bucket + "/" + strings.TrimSuffix(b.prefix, "/") }
-
-func httpClient() *awshttp.BuildableClient {
-	return awshttp.NewBuildableClient().
-		WithTimeout(wholeTimeout).
-		WithDialerOptions(func(d *net.Dialer) { d.Timeout = dialTimeout }).
-		WithTransportOptions(func(t *http.Transport) {
-			t.MaxIdleConns, t.MaxIdleConnsPerHost = connections, connections
-			t.ResponseHeaderTimeout = replyTimeout
-		})
-}
-
-// retryer also retries the answer that two conditional writes met: neither is
-// refused by it, and one of them will find its condition broken next time. The
-// attempts are bound for each request, not for all together: many requests that
-// meet one short outage shall all outlive it.
-func retryer() aws.Retryer {
-	return retry.AddWithErrorCodes(retry.NewStandard(func(o *retry.StandardOptions) {
-		o.MaxAttempts, o.MaxBackoff, o.RateLimiter = attempts, mostBackoff, ratelimit.None
-	}), "ConditionalRequestConflict", "OperationAborted")
-}

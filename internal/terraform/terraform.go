@@ -95,12 +95,15 @@ func (t *Terraform) command(extra map[string]string) (*tfexec.Terraform, error) 
 }
 
 // env is this program's environment without what would change Terraform's
-// behaviour behind its back.
+// behaviour behind its back. With credentials of our own, nothing of the AWS
+// account counts that the user's shell is set up for: a session token of there
+// would go with our key.
 func (t *Terraform) env(extra map[string]string) map[string]string {
 	env := map[string]string{}
+	_, own := t.config.Env["AWS_ACCESS_KEY_ID"]
 	for _, pair := range os.Environ() {
 		key, value, _ := strings.Cut(pair, "=")
-		if !strings.HasPrefix(key, "TF_") {
+		if !strings.HasPrefix(key, "TF_") && (!own || !strings.HasPrefix(key, "AWS_")) {
 			env[key] = value
 		}
 	}

@@ -225,6 +225,23 @@ func TestAFailureNamesItsCause(t *testing.T) {
 	apply(t, p.terraform(t, "1", "true")) // what failed is made anew
 }
 
+// A user's shell may be set up for an AWS account and for Terraform; neither
+// reaches ours.
+func TestTheShellsSettingsStayOut(t *testing.T) {
+	p := newPlace(t)
+	for _, name := range []string{"AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL_S3", "AWS_REGION"} {
+		t.Setenv(name, "http://127.0.0.1:1/absent")
+	}
+	t.Setenv("TF_CLI_ARGS_plan", "-no-such-flag")
+	t.Setenv("TF_WORKSPACE", "other")
+	t.Setenv("TF_DATA_DIR", "/absent")
+	t.Setenv("TF_VAR_generation", "2")
+	apply(t, p.terraform(t, "1", `test -z "$AWS_PROFILE$AWS_SESSION_TOKEN$TF_WORKSPACE"`))
+	if entries, err := p.bucket.List(t.Context(), terraform.StateKey); err != nil || len(entries) != 1 {
+		t.Errorf("state: %v, %v", entries, err)
+	}
+}
+
 func TestVariablesAreChecked(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
