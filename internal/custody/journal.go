@@ -46,8 +46,14 @@ type Journal struct {
 func (j Journal) Exists() bool { return j.Nonce != "" }
 
 // Safe reports whether the shares of this init are in the bucket.
-func (j Journal) Safe() bool {
-	return j.Answer || (j.Exists() && j.State != Intent && !(j.State == Destroyed && j.Before == Intent))
+func (j Journal) Safe() bool { return j.Answer || (j.Exists() && j.reached() != Intent) }
+
+// reached is how far the init got, destroyed since or not.
+func (j Journal) reached() State {
+	if j.State == Destroyed {
+		return j.Before
+	}
+	return j.State
 }
 
 // Same reports whether two looks saw the same.

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -34,16 +35,15 @@ const (
 
 func TestMain(m *testing.M) {
 	if path := os.Getenv(worldEnv); path != "" {
-		if err := child(path, os.Getenv(killEnv)); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
+		if err := child(os.Stdout, path, os.Getenv(killEnv)); err != nil {
+			panic(err)
 		}
-		os.Exit(0)
+		return
 	}
-	os.Exit(m.Run())
+	m.Run()
 }
 
-func child(path, kill string) error {
+func child(out io.Writer, path, kill string) error {
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return err
@@ -78,7 +78,7 @@ func child(path, kill string) error {
 		return err
 	}
 	_, err = run(context.Background(), v)
-	fmt.Printf("%d puts, %d writes\n", puts.Load(), writes.Load())
+	fmt.Fprintf(out, "%d puts, %d writes\n", puts.Load(), writes.Load())
 	return err
 }
 

@@ -37,7 +37,7 @@ func (f *folder) PutNew(_ context.Context, key string, data []byte) (store.Versi
 	if err != nil {
 		return "", err
 	}
-	defer os.Remove(temp.Name())
+	defer func() { _ = os.Remove(temp.Name()) }()
 	if _, err := temp.Write(data); err != nil {
 		return "", err
 	}

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"clusterup.dev/clusterup/internal/converge"
 )
@@ -105,6 +106,9 @@ func (v *Vault) forget(pods []Pod) {
 	}
 }
 
+// glance bounds a question about health: a pod on a dead node does not answer.
+const glance = 5 * time.Second
+
 // health asks one replica what it is. An error means that it cannot be told.
 func (c *client) health(ctx context.Context) (State, error) {
 	var h struct {
@@ -112,7 +116,7 @@ func (c *client) health(ctx context.Context) (State, error) {
 		Sealed      bool `json:"sealed"`
 		Standby     bool `json:"standby"`
 	}
-	err := c.do(ctx, request{method: http.MethodGet, path: "sys/health", accept: []int{429, 472, 473, 474, 501, 503}}, &h)
+	err := c.do(ctx, request{method: http.MethodGet, path: "sys/health", timeout: glance, accept: []int{429, 472, 473, 474, 501, 503}}, &h)
 	switch {
 	case err != nil && strings.Contains(err.Error(), "no seal configuration"):
 		return Unreachable, ErrHalf
