@@ -35,7 +35,7 @@ func (a aclStep) Plan(ctx context.Context) (converge.Plan, error) {
 	case err == nil:
 	case errors.Is(err, converge.ErrNotYet), ctx.Err() != nil:
 		return converge.Plan{}, err
-	case errors.Is(err, errNotBootstrapped), transient(err):
+	case errors.Is(err, errNotBootstrapped), mayPass(err):
 		return converge.Plan{After: BootstrapStep}, nil // which waits for a leader
 	default:
 		return converge.Plan{}, err
@@ -66,7 +66,7 @@ func (a aclStep) Apply(ctx context.Context, p converge.Plan) error {
 		for _, e := range edits {
 			written = append(written, e.tokens...)
 		}
-		switch err := s.write(ctx, edits); {
+		switch err := s.carryOut(ctx, edits); {
 		case err == nil:
 			edits, err = s.compare(ctx, a.want)
 			return err == nil && len(edits) == 0, "they were changed meanwhile", impatient(err)
@@ -117,8 +117,8 @@ func changes(edits []edit) []converge.Change {
 // parallel bounds the calls in flight on the one connection.
 const parallel = 16
 
-// write carries out edits side by side, policies first.
-func (s *session) write(ctx context.Context, edits []edit) error {
+// carryOut carries out edits side by side, policies first.
+func (s *session) carryOut(ctx context.Context, edits []edit) error {
 	for _, policies := range []bool{true, false} {
 		group, ctx := errgroup.WithContext(ctx)
 		group.SetLimit(parallel)

@@ -5,7 +5,6 @@ package consul
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
@@ -38,9 +37,7 @@ func (b bootstrapStep) Plan(ctx context.Context) (converge.Plan, error) {
 	run := converge.Change{Subject: "Consul ACLs", Action: converge.Run, Note: "bootstrap with the token " + bootstrapToken}
 	works, err := s.bootstrapped(ctx)
 	switch {
-	case errors.Is(err, converge.ErrNotYet), errors.Is(err, errNotManagement):
-		return converge.Plan{}, err
-	case err != nil && ctx.Err() != nil:
+	case err != nil && (!mayPass(err) || errors.Is(err, converge.ErrNotYet) || ctx.Err() != nil):
 		return converge.Plan{}, err
 	case err != nil:
 		run.Note += ", unless it has been"
@@ -88,11 +85,13 @@ const inFlight = 2 * time.Second
 
 // impatient ends a wait for what waiting cannot mend.
 func impatient(err error) error {
-	if err == nil || transient(err) && !errors.Is(err, errNotManagement) {
+	if err == nil || mayPass(err) {
 		return err
 	}
 	return converge.Permanent(err)
 }
+
+func mayPass(err error) bool { return transient(err) && !errors.Is(err, errNotManagement) }
 
 var (
 	errForeign       = errors.New("Consul's ACLs were bootstrapped with another token than " + bootstrapToken)
@@ -102,7 +101,7 @@ var (
 // bootstrapped reports whether the chosen token manages this Consul.
 func (s *session) bootstrapped(ctx context.Context) (bool, error) {
 	var token *api.ACLToken
-	err := s.do(ctx, func(ctx context.Context, server *api.Client) (err error) {
+	err := s.read(ctx, func(ctx context.Context, server *api.Client) (err error) {
 		token, _, err = server.ACL().TokenReadSelf((&api.QueryOptions{}).WithContext(ctx))
 		return err
 	})
@@ -123,7 +122,7 @@ func (s *session) bootstrapped(ctx context.Context) (bool, error) {
 // no context.
 func (s *session) bootstrap(ctx context.Context) error {
 	converge.Progress(ctx, "bootstrapping Consul's ACLs")
-	return s.do(ctx, func(ctx context.Context, server *api.Client) error {
+	return s.write(ctx, func(ctx context.Context, server *api.Client) error {
 		request := map[string]string{"BootstrapSecret": s.token.RevealString()}
 		_, err := server.Raw().Write("/v1/acl/bootstrap", request, nil, (&api.WriteOptions{}).WithContext(ctx))
 		return err
@@ -139,12 +138,12 @@ func (s *session) foreign() error {
 func (s *session) awaitLeader(ctx context.Context) error {
 	return converge.Until(ctx, "a Consul leader", s.cluster.cfg.Timeout, func(ctx context.Context) (bool, string, error) {
 		var address string
-		err := s.do(ctx, func(ctx context.Context, server *api.Client) (err error) {
+		err := s.read(ctx, func(ctx context.Context, server *api.Client) (err error) {
 			address, err = leader(ctx, server)
 			return err
 		})
 		if err != nil {
-			return false, "", fmt.Errorf("no leader is known: %w", err)
+			return false, "", impatient(err)
 		}
 		return address != "", "the servers have not elected one", nil
 	})

@@ -94,6 +94,20 @@ func TestBootstrapTwiceAtOnce(t *testing.T) {
 	}
 }
 
+// Servers of another environment are recognised by their certificates, at once.
+func TestServersOfAnotherEnvironment(t *testing.T) {
+	w := newWorld(t)
+	w.tokens = ownTokens(t)
+	one := step(t, w.cluster(t), consul.BootstrapStep)
+	err := one.Apply(t.Context(), converge.Plan{}) // waits until they listen
+	if err == nil || !strings.Contains(err.Error(), "another CA") || hint.Of(err) == "" {
+		t.Errorf("apply: %v (hint %q)", err, hint.Of(err))
+	}
+	if _, err := one.Plan(t.Context()); err == nil || !strings.Contains(err.Error(), "another CA") {
+		t.Errorf("plan: %v", err)
+	}
+}
+
 // Before there are tokens or a cluster the steps say so, and don't fail.
 func TestPlansBeforeTheirTime(t *testing.T) {
 	yet := fmt.Errorf("the cluster: %w", converge.ErrNotYet)

@@ -44,7 +44,7 @@ var passing = []string{
 func transient(err error) bool {
 	var status api.StatusError
 	if !errors.As(err, &status) {
-		return true // it never got an answer
+		return !errors.Is(err, errOtherCA) // it never got an answer
 	}
 	switch status.Code {
 	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:

@@ -4,6 +4,7 @@ package consul
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net/url"
@@ -13,6 +14,7 @@ import (
 	"github.com/hashicorp/consul/api"
 
 	"clusterup.dev/clusterup/internal/converge"
+	"clusterup.dev/clusterup/internal/hint"
 )
 
 const (
@@ -23,6 +25,10 @@ const (
 
 // errUnreachable says that no server could be asked, or none answered.
 var errUnreachable = errors.New("no Consul server answers")
+
+// errOtherCA says that a server shows a certificate that our CA did not issue.
+// Waiting does not mend it: a server reads its certificate when it starts.
+var errOtherCA = errors.New("its certificate is of another CA than " + caToken)
 
 // pick is the ordinal of a server that answers. While it has none it asks one
 // after the other, without waiting for a slow one.
@@ -58,8 +64,13 @@ func (s *session) pick(ctx context.Context) (int, error) {
 				s.good = a.i
 				return a.i, nil
 			}
-			if errors.Is(a.err, converge.ErrNotYet) {
+			var stranger x509.UnknownAuthorityError
+			switch {
+			case errors.Is(a.err, converge.ErrNotYet):
 				return 0, a.err
+			case errors.As(a.err, &stranger):
+				return 0, hint.With(fmt.Errorf("%s: %w", s.cluster.server(a.i), errOtherCA),
+					"it was started for another environment, or before its tokens were made anew: delete what is left of it in namespace %s, or name the bucket that goes with it", s.cluster.cfg.Namespace)
 			}
 			errs = append(errs, fmt.Errorf("%s: %w", s.cluster.server(a.i), brief(a.err)))
 			if next < len(s.servers) {

@@ -15,7 +15,7 @@ import (
 // comparePolicy gives the edit that a policy needs, or nil.
 func (s *session) comparePolicy(ctx context.Context, want Policy) (*edit, error) {
 	var live *api.ACLPolicy
-	err := s.do(ctx, func(ctx context.Context, server *api.Client) (err error) {
+	err := s.read(ctx, func(ctx context.Context, server *api.Client) (err error) {
 		live, _, err = server.ACL().PolicyReadByName(want.Name, (&api.QueryOptions{}).WithContext(ctx))
 		return err
 	})
@@ -27,7 +27,7 @@ func (s *session) comparePolicy(ctx context.Context, want Policy) (*edit, error)
 	if live == nil {
 		change.Action = converge.Create
 		return &edit{change: change, policy: true, apply: func(ctx context.Context) error {
-			return s.do(ctx, func(ctx context.Context, server *api.Client) error {
+			return s.write(ctx, func(ctx context.Context, server *api.Client) error {
 				_, _, err := server.ACL().PolicyCreate(wanted, (&api.WriteOptions{}).WithContext(ctx))
 				return err
 			})
@@ -44,7 +44,7 @@ func (s *session) comparePolicy(ctx context.Context, want Policy) (*edit, error)
 		return nil, nil
 	}
 	return &edit{change: change, policy: true, apply: func(ctx context.Context) error {
-		return s.do(ctx, func(ctx context.Context, server *api.Client) error {
+		return s.write(ctx, func(ctx context.Context, server *api.Client) error {
 			_, _, err := server.ACL().PolicyUpdate(wanted, (&api.WriteOptions{}).WithContext(ctx))
 			return err
 		})

@@ -6,7 +6,6 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -122,30 +121,4 @@ func (p plain) RoundTrip(req *http.Request) (*http.Response, error) {
 	query.Del("partition")
 	req.URL.RawQuery = query.Encode() // api makes a request for each call; it is ours
 	return p.RoundTripper.RoundTrip(req)
-}
-
-// do calls f with a server that answers. Which one does not matter: each passes
-// on to the leader what only the leader can do.
-func (s *session) do(ctx context.Context, f func(context.Context, *api.Client) error) error {
-	i, err := s.pick(ctx)
-	if err != nil {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	err = f(ctx, s.servers[i])
-	var status api.StatusError
-	if err != nil && !errors.As(err, &status) {
-		s.forget(i)
-		return fmt.Errorf("%s: %w", s.cluster.server(i), brief(err))
-	}
-	return err
-}
-
-func (s *session) forget(i int) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.good == i {
-		s.good = -1
-	}
 }

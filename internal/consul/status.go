@@ -43,7 +43,7 @@ func (c *Cluster) Status(ctx context.Context) (Status, error) {
 		return Status{}, err
 	}
 	var state *api.AutopilotState
-	err = s.do(ctx, func(ctx context.Context, server *api.Client) (err error) {
+	err = s.read(ctx, func(ctx context.Context, server *api.Client) (err error) {
 		state, err = server.Operator().AutopilotState((&api.QueryOptions{}).WithContext(ctx))
 		return err
 	})

@@ -19,7 +19,7 @@ import (
 func (s *session) compareToken(ctx context.Context, want token) (*edit, error) {
 	wanted := s.chosen(want)
 	var live *api.ACLToken
-	err := s.do(ctx, func(ctx context.Context, server *api.Client) (err error) {
+	err := s.read(ctx, func(ctx context.Context, server *api.Client) (err error) {
 		live, _, err = server.ACL().TokenRead(wanted.AccessorID, (&api.QueryOptions{}).WithContext(ctx))
 		return err
 	})
@@ -94,21 +94,21 @@ func fixedDifferences(live, wanted *api.ACLToken) []converge.Field {
 }
 
 func (s *session) createToken(ctx context.Context, wanted *api.ACLToken) error {
-	return s.do(ctx, func(ctx context.Context, server *api.Client) error {
+	return s.write(ctx, func(ctx context.Context, server *api.Client) error {
 		_, _, err := server.ACL().TokenCreate(wanted, (&api.WriteOptions{}).WithContext(ctx))
 		return err
 	})
 }
 
 func (s *session) updateToken(ctx context.Context, wanted *api.ACLToken) error {
-	return s.do(ctx, func(ctx context.Context, server *api.Client) error {
+	return s.write(ctx, func(ctx context.Context, server *api.Client) error {
 		_, _, err := server.ACL().TokenUpdate(wanted, (&api.WriteOptions{}).WithContext(ctx))
 		return err
 	})
 }
 
 func (s *session) deleteToken(ctx context.Context, accessor string) error {
-	return s.do(ctx, func(ctx context.Context, server *api.Client) error {
+	return s.write(ctx, func(ctx context.Context, server *api.Client) error {
 		_, err := server.ACL().TokenDelete(accessor, (&api.WriteOptions{}).WithContext(ctx))
 		return err
 	})
