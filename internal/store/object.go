@@ -105,8 +105,8 @@ func (b *S3) Delete(ctx context.Context, key string) error {
 }
 
 // Age is how long ago a key was last written. Both moments are the store's own,
-// so no other clock matters; they have whole seconds, so it is right to about
-// one second.
+// so no other clock matters; they have whole seconds, and a server may
+// look at its clock only now and then, so it is right to a second or two.
 func (b *S3) Age(ctx context.Context, key string) (time.Duration, Version, error) {
 	if err := checkKey(key); err != nil {
 		return 0, "", err

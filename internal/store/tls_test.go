@@ -4,6 +4,8 @@ package store_test
 
 import (
 	"encoding/pem"
+	"io"
+	"log"
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
@@ -25,10 +27,12 @@ func TestOwnCA(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	front := httptest.NewTLSServer(&httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
+	front := httptest.NewUnstartedServer(&httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
 		r.SetURL(target)
 		r.Out.Host = r.In.Host
 	}})
+	front.Config.ErrorLog = log.New(io.Discard, "", 0) // refused handshakes are wanted here
+	front.StartTLS()
 	t.Cleanup(front.Close)
 	dir := t.TempDir()
 	ca, bundle := filepath.Join(dir, "ca.pem"), filepath.Join(dir, "bundle.pem")
