@@ -71,7 +71,7 @@ func merge(env *environment.Environment, a *addon.Addon, index int) (chosen, err
 // atValue puts file, line and column of the environment before every error
 // about one of an add-on's values.
 func atValue(env *environment.Environment, index int, err error) error {
-	if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // a join is taken apart
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		all := []error{}
 		for _, e := range joined.Unwrap() {
 			all = append(all, atValue(env, index, e))

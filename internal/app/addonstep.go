@@ -128,7 +128,7 @@ func (s *Session) ready(c chosen) converge.Step {
 			if err != nil {
 				return err
 			}
-			timeout := time.Duration(c.Ready.Timeout)
+			timeout := c.Ready.Timeout
 			if timeout == 0 {
 				timeout = defaultReady
 			}

@@ -65,7 +65,7 @@ func (s *Session) openConsul(c chosen, call addon.Hook) (*consul.Cluster, error)
 		return value
 	}
 	return consul.New(consul.Config{
-		Dialer: clusterDialer{s}, Asks: asks, Servers: servers, Timeout: time.Duration(c.Ready.Timeout),
+		Dialer: clusterDialer{s}, Asks: asks, Servers: servers, Timeout: c.Ready.Timeout,
 		Namespace: text("namespace"), StatefulSet: text("statefulSet"), Datacenter: text("datacenter"),
 		Tokens: func(ctx context.Context) (consul.Tokens, error) { return s.tokens(ctx) },
 	})

@@ -11,6 +11,7 @@ import (
 	"sync"
 
 	"clusterup.dev/clusterup/internal/converge"
+	"clusterup.dev/clusterup/internal/localcluster"
 )
 
 // Status is the state of an environment as `status` tells it.
@@ -105,11 +106,15 @@ func (s *Session) nodesReport(ctx context.Context) []LayerStatus {
 	if err != nil {
 		return []LayerStatus{failed("nodes", err)}
 	}
+	dead := s.deadNodes(ctx)
 	ready, others := 0, []string{}
 	for _, n := range all {
-		if n.Ready {
+		switch {
+		case slices.Contains(dead, n.Name): // Kubernetes takes most of a minute to notice
+			others = append(others, n.Name+" is dead")
+		case n.Ready:
 			ready++
-		} else {
+		default:
 			others = append(others, n.Name+" "+n.Reason)
 		}
 	}
@@ -118,6 +123,24 @@ func (s *Session) nodesReport(ctx context.Context) []LayerStatus {
 		Name: "nodes", Healthy: ready == want && want > 0,
 		Summary: fmt.Sprintf("%d of %d ready", ready, want), Detail: strings.Join(others, "; "),
 	}}
+}
+
+// deadNodes names the nodes of this machine whose first process is gone.
+func (s *Session) deadNodes(ctx context.Context) []string {
+	if s.local == nil {
+		return nil
+	}
+	seen, err := localcluster.Observe(ctx, *s.local)
+	if err != nil {
+		return nil // what the API server says has to do
+	}
+	dead := []string{}
+	for _, n := range seen.Nodes {
+		if !n.Alive {
+			dead = append(dead, n.Name)
+		}
+	}
+	return dead
 }
 
 // addonReport says which of an add-on's objects are not what they should be.

@@ -58,14 +58,10 @@ func (s *Session) openVault(c chosen) (*vault.Vault, error) {
 	if err != nil {
 		return nil, err
 	}
-	holders, err := s.holders(settings)
-	if err != nil {
-		return nil, err
-	}
 	pods := podsOf{session: s, namespace: c.Namespace}
 	v := vault.New(vault.Config{
-		Pods: pods, Tokens: pods, Holders: holders, Settings: settings, Namespace: c.Namespace,
-		Files: c.Files(), Timeout: time.Duration(c.Ready.Timeout),
+		Pods: pods, Tokens: pods, Holders: s.holders(settings), Settings: settings, Namespace: c.Namespace,
+		Files: c.Files(), Timeout: c.Ready.Timeout,
 		CA: func(ctx context.Context) ([]byte, error) {
 			tokens, err := s.tokens(ctx)
 			if err != nil {
@@ -88,12 +84,12 @@ func (s *Session) openVault(c chosen) (*vault.Vault, error) {
 	return v, nil
 }
 
-func (s *Session) holders(settings vault.Settings) ([]custody.Holder, error) {
+func (s *Session) holders(settings vault.Settings) []custody.Holder {
 	holders := make([]custody.Holder, 0, len(settings.Holders))
 	for _, h := range settings.Holders {
 		holders = append(holders, custody.Holder{Name: h.Operator, Recipient: s.keys[h.Operator], Shares: h.Shares})
 	}
-	return holders, nil
+	return holders
 }
 
 // podsOf reaches the pods of one namespace; it is what the hooks' packages ask for.

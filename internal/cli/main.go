@@ -75,7 +75,7 @@ func report(w io.Writer, err error) {
 }
 
 func flatten(err error) []error {
-	if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // only a join at the top is taken apart
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		all := []error{}
 		for _, e := range joined.Unwrap() {
 			all = append(all, flatten(e)...)

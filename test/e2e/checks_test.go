@@ -101,8 +101,6 @@ func (w *world) podUsesVault(t *testing.T) {
 	w.kubectl("", "delete", "namespace", "demo", "--wait=false")
 }
 
-const maxMB = 150
-
 // secondRun proves that nothing is written: every object that clusterup made has
 // the resource version that it had before.
 func (w *world) secondRun(t *testing.T) {

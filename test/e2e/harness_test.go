@@ -93,6 +93,9 @@ func (w *world) run(limit time.Duration, args ...string) outcome {
 	w.said.Write(out.Bytes())
 	w.said.Write(stderr.Bytes())
 	w.t.Logf("clusterup %s: %.1fs, %d MB\n%s%s", strings.Join(args, " "), took.Seconds(), peakMB(c), stderr.String(), out.String())
+	if mb := peakMB(c); mb > maxMB {
+		w.t.Errorf("clusterup %s held %d MB, more than %d", args[0], mb, maxMB)
+	}
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
 		w.t.Fatalf("running clusterup: %v", err)
@@ -109,6 +112,9 @@ func (w *world) must(limit time.Duration, args ...string) outcome {
 	}
 	return o
 }
+
+// maxMB is what clusterup itself may hold at the most.
+const maxMB = 150
 
 // peakMB is the most memory that the process itself held.
 func peakMB(c *exec.Cmd) int64 {

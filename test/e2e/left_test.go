@@ -43,7 +43,7 @@ func traces(t *testing.T, state, bridge, subnet string) []string {
 	grep("link", output(t, "ip", "-o", "link"), bridge)
 	grep("route", output(t, "ip", "route"), strings.TrimSuffix(subnet, "0.0/16"))
 	grep("netns", output(t, "ip", "netns", "list"), filepath.Base(state)+"-")
-	grep("nft", output(t, "nft", "list", "tables"), "clusterup", bridge)
+	grep("nft", output(t, "nft", "list", "tables"), "clusterup_"+filepath.Base(state), bridge)
 	_ = filepath.WalkDir("/sys/fs/cgroup", func(path string, d fs.DirEntry, err error) error {
 		if err == nil && d.IsDir() && strings.Contains(path, "/clusterup/"+filepath.Base(state)) {
 			found = append(found, "cgroup: "+path)
