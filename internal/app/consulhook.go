@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"net"
 	"strings"
-	"time"
 
 	"clusterup.dev/clusterup/internal/addon"
 	"clusterup.dev/clusterup/internal/consul"

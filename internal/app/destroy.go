@@ -27,17 +27,19 @@ func (s *Session) Destroy(ctx context.Context, purge bool, observe func(converge
 		}
 		left = "nothing is left"
 	}
-	if s.local == nil {
-		return left, nil
+	s.Close() // what comes now takes the lock away, or the store with it
+	switch {
+	case s.local != nil:
+		return left, s.leaveMachine(s.outer, purge)
+	case purge:
+		return left, s.whole.DeletePrefix(s.outer)
 	}
-	return left, s.leaveMachine(purge)
+	return left, nil
 }
 
 // leaveMachine stops the local store, which is the last thing that runs, and
 // proves that nothing of the environment is left on this machine.
-func (s *Session) leaveMachine(purge bool) error {
-	s.Close() // the lock is in the store that is about to stop
-	ctx := s.outer
+func (s *Session) leaveMachine(ctx context.Context, purge bool) error {
 	end := localcluster.StopStore
 	if purge {
 		end = localcluster.PurgeStore
