@@ -114,6 +114,16 @@ func (b *booting) run(ctx context.Context) error {
 func (b *booting) prepare(ctx context.Context) error {
 	l := b.c.layout()
 	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		all, err := hierarchies()
+		if err != nil {
+			return err
+		}
+		if err := makeCgroup(all, l.cgroup()); err != nil {
+			return err
+		}
+		return raiseSettings(ctx)
+	})
 	group.Go(func() error { return hostNetwork(ctx, b.c, b.n, b.c.Nodes) })
 	group.Go(func() (err error) {
 		b.unpacked, err = unpackedImages(ctx, b.c)

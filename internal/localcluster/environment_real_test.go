@@ -20,6 +20,7 @@ import (
 
 	"clusterup.dev/clusterup/internal/converge"
 	"clusterup.dev/clusterup/internal/testservers"
+	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 )
 
@@ -51,10 +52,7 @@ func realConfig(t *testing.T, nodes int) Config {
 	if err := Preflight(t.Context(), c); err != nil {
 		testservers.Missing(t, "this machine can't hold an environment: %v", err)
 	}
-	forward, err := os.ReadFile(forwardSwitch)
-	if err != nil {
-		t.Fatal(err)
-	}
+	before := currentSettings(t)
 	t.Cleanup(func() {
 		ctx := context.WithoutCancel(t.Context())
 		if t.Failed() {
@@ -72,11 +70,24 @@ func realConfig(t *testing.T, nodes int) Config {
 		if exists(c.StateRoot) {
 			t.Errorf("%s is still there", c.StateRoot)
 		}
-		if now, _ := os.ReadFile(forwardSwitch); !bytes.Equal(now, forward) {
-			t.Errorf("ip_forward is %s, and was %s", now, forward)
+		if diff := cmp.Diff(before, currentSettings(t)); diff != "" && !exists(raisedFile) { // else another environment holds them up
+			t.Errorf("the machine's settings changed:\n%s", diff)
 		}
 	})
 	return c
+}
+
+func currentSettings(t *testing.T) map[string]int {
+	t.Helper()
+	values := map[string]int{}
+	for name := range settings() {
+		value, err := readSetting(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		values[name] = value
+	}
+	return values
 }
 
 func showLogs(t *testing.T, c Config) {

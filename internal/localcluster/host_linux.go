@@ -14,8 +14,6 @@ import (
 	"strings"
 )
 
-const forwardSwitch = "/proc/sys/net/ipv4/ip_forward"
-
 // hostNetwork makes what an environment needs of the machine's network: the
 // bridge with the ways to pods and services, and the masquerade with which
 // nodes reach what lies outside. What is there already is left alone.
@@ -46,10 +44,7 @@ table ip %[1]s {
 	}
 }
 `, l.table(), n)
-	if err := run(ctx, rules, "nft", "-f", "-"); err != nil {
-		return err
-	}
-	return switchForwardOn(c)
+	return run(ctx, rules, "nft", "-f", "-")
 }
 
 // networkStands reports whether the bridge and the link of every living node
@@ -79,48 +74,6 @@ func linkMTU() int {
 		}
 	}
 	return ethernet
-}
-
-// switchForwardOn lets the machine forward, and marks in the reservation that
-// it did not before.
-func switchForwardOn(c Config) error {
-	have, err := os.ReadFile(forwardSwitch)
-	if err != nil || string(bytes.TrimSpace(have)) == "1" {
-		return err
-	}
-	r, _, err := reserved(c)
-	if err != nil {
-		return err
-	}
-	r.ForwardWasOff = true
-	if err := writeJSON(c.layout().reservation(), r, 0o600); err != nil {
-		return err
-	}
-	return os.WriteFile(forwardSwitch, []byte("1"), 0)
-}
-
-// switchForwardBack hands the mark to another environment that still needs to
-// forward; the last one sets the switch as it was.
-func switchForwardBack(c Config) error {
-	r, _, err := reserved(c)
-	if err != nil || !r.ForwardWasOff {
-		return err
-	}
-	others, err := otherEnvironments(c)
-	if err != nil {
-		return err
-	}
-	for _, other := range others {
-		heir, _, err := reserved(other)
-		if err != nil {
-			return err
-		}
-		if heir.ID != "" {
-			heir.ForwardWasOff = true
-			return writeJSON(other.layout().reservation(), heir, 0o600)
-		}
-	}
-	return os.WriteFile(forwardSwitch, []byte("0"), 0)
 }
 
 // removeNetwork takes back what hostNetwork and linkNode made. It finds links by

@@ -62,6 +62,9 @@ func nodeInit(ctx context.Context, args []string) error {
 	if err := enterCgroup(ctx, l, s.Index); err != nil {
 		return err
 	}
+	if err := raiseOpenFiles(); err != nil {
+		return fmt.Errorf("raise the limit of open files: %w", err)
+	}
 	if err := unix.Sethostname([]byte(s.name())); err != nil {
 		return fmt.Errorf("set the host name: %w", err)
 	}
@@ -76,6 +79,17 @@ func nodeInit(ctx context.Context, args []string) error {
 	ctx, stop := signal.NotifyContext(context.WithoutCancel(ctx), syscall.SIGTERM)
 	defer stop()
 	return supervise(ctx, nodeDaemons(s, logs))
+}
+
+// raiseOpenFiles lets the daemons open as many files as this process might: a
+// login's own limit is too low for containerd.
+func raiseOpenFiles() error {
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		return err
+	}
+	limit.Cur = limit.Max
+	return syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit)
 }
 
 // openLogs starts the logs of the daemons anew; the last ones are kept beside.

@@ -45,8 +45,11 @@ func (d nodeDir) process() string { return d.path("process.json") }
 func (d nodeDir) root() string    { return d.path("root") } // mount point of the node's root
 func (d nodeDir) vars() string    { return d.path("var") }  // the node's /var
 
+// cgroupHome holds the groups of all environments of this machine.
+const cgroupHome = "/clusterup"
+
 // cgroup is the group of an environment or of one node, in every hierarchy.
-func (l layout) cgroup() string { return "/clusterup/" + l.environment }
+func (l layout) cgroup() string { return cgroupHome + "/" + l.environment }
 func (l layout) nodeCgroup(index int) string {
 	return l.cgroup() + "/" + NodeName(l.environment, index)
 }

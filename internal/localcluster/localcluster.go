@@ -9,7 +9,7 @@
 // make the disks, to boot the nodes and to remove everything again. All state
 // lies below one folder an environment; nothing else of the machine is touched
 // but a bridge, its links and routes, one nft table, the cgroups below
-// /clusterup and the switch ip_forward, and all of it is taken back.
+// /clusterup and three kernel settings, and all of it is taken back.
 package localcluster
 
 import (
@@ -87,10 +87,6 @@ type Reservation struct {
 	ID     string `json:"id"`     // made once; another one after the state folder was lost
 	Subnet string `json:"subnet"` // "10.88.0.0/16"
 	Bridge string `json:"bridge"` // at most 15 characters
-
-	// ForwardWasOff says that ip_forward was 0 before; the last one to hold
-	// the mark puts that back.
-	ForwardWasOff bool `json:"forwardWasOff,omitempty"`
 
 	Binary     string `json:"-"` // the copy of clusterup that provisioners and nodes run
 	Kubeconfig string `json:"-"` // where boot writes it, 0600

@@ -42,9 +42,6 @@ func Remove(ctx context.Context, c Config) error {
 		return err
 	}
 	defer all.Close()
-	if err := switchForwardBack(c); err != nil {
-		return err
-	}
 	return removeState(ctx, l)
 }
 
@@ -73,9 +70,9 @@ func removeOutside(ctx context.Context, l layout) error {
 		return err
 	}
 	for _, h := range all {
-		_ = os.Remove(filepath.Join(h.dir, filepath.Dir(l.cgroup()))) // stays while another environment is in it
+		_ = os.Remove(filepath.Join(h.dir, cgroupHome)) // stays while another environment is in it
 	}
-	return nil
+	return lowerSettings(ctx, all)
 }
 
 // removeState removes the state folder but the store. The reservation goes last:

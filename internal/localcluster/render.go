@@ -26,10 +26,11 @@ type facts struct {
 	Cgroup      string
 	Hosts       []host
 
-	Endpoint string
-	Services netip.Prefix
-	Cluster  netip.Prefix
-	DNS      netip.Addr
+	Endpoint  string
+	APIServer netip.Addr
+	Services  netip.Prefix
+	Cluster   netip.Prefix
+	DNS       netip.Addr
 
 	MTU     int
 	CNI     string // folder of the plugins
@@ -47,7 +48,7 @@ func newFacts(l layout, n network, set serverSet, index, nodes, mtu int, cni str
 	f := facts{
 		Environment: l.environment, Name: NodeName(l.environment, index),
 		Address: n.node(index), Pods: n.pods(index), Cgroup: l.nodeCgroup(index),
-		Endpoint: n.endpoint(), Services: n.services(), Cluster: n.cluster(), DNS: n.dns(),
+		Endpoint: n.endpoint(), APIServer: n.node(1), Services: n.services(), Cluster: n.cluster(), DNS: n.dns(),
 		MTU: mtu, CNI: cni, Version: set.Servers["kubernetes"], Skip: skippedPhases,
 	}
 	f.Images.Pause, f.Images.Storage = set.image("pause"), set.image("local-path-provisioner")
