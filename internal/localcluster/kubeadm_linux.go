@@ -23,12 +23,14 @@ import (
 func (b *booting) kubeadm(ctx context.Context, pid int) error {
 	l := b.c.layout()
 	f := newFacts(l, b.n, b.set, 1, b.c.Nodes, b.mtu, cniPlugins())
-	config, err := render("kubeadm.yaml", f)
-	if err != nil {
-		return err
-	}
-	if err := writeFile(l.node(1).path("etc", "kubernetes", "kubeadm.yaml"), config, 0o600); err != nil {
-		return err
+	for template, path := range map[string]string{"kubeadm.yaml": "kubeadm.yaml", "coredns.yaml": "patches/corednsdeployment+strategic.yaml"} {
+		text, err := render(template, f)
+		if err != nil {
+			return err
+		}
+		if err := writeFile(l.node(1).path("etc", "kubernetes", path), text, 0o600); err != nil {
+			return err
+		}
 	}
 	log := filepath.Join(l.logs(), "kubeadm.log")
 	file, err := os.OpenFile(log, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
