@@ -3,7 +3,6 @@
 package vault
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -18,12 +17,19 @@ import (
 	"strings"
 	"time"
 
+	"github.com/hashicorp/vault/api"
+
 	"clusterup.dev/clusterup/internal/secret"
 )
 
-// client speaks to one Vault process over HTTPS. It retries nothing, follows no
-// redirect and reads nothing from the environment.
-type client struct{ http *http.Client }
+// client speaks to one Vault process over HTTPS, through hashicorp/vault/api. It
+// retries nothing and follows no redirect: the steps know what is safe to repeat.
+// Paths and bodies are generic, and bodies are bytes that the caller can wipe,
+// which the typed helpers of that package, with their strings, do not allow.
+type client struct {
+	http *http.Client
+	api  *api.Client
+}
 
 // quick bounds an ordinary request; init takes its own deadline.
 const quick = 10 * time.Second
@@ -33,16 +39,20 @@ func newClient(ca []byte, dial func(ctx context.Context) (net.Conn, error)) (*cl
 	if !roots.AppendCertsFromPEM(ca) {
 		return nil, errors.New("the CA of Vault holds no certificate")
 	}
-	return &client{http: &http.Client{
-		Transport: &http.Transport{
-			DialContext:         func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx) },
-			TLSClientConfig:     &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots, ServerName: ServerName},
-			TLSHandshakeTimeout: quick,
-			ForceAttemptHTTP2:   true, // many requests at once over one dialled connection
-			HTTP2:               &http.HTTP2Config{SendPingTimeout: quick, PingTimeout: quick / 2},
-		},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}}, nil
+	h := &http.Client{Transport: &http.Transport{
+		DialContext:         func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx) },
+		TLSClientConfig:     &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots, ServerName: ServerName},
+		TLSHandshakeTimeout: quick,
+		ForceAttemptHTTP2:   true, // many requests at once over one dialled connection
+		HTTP2:               &http.HTTP2Config{SendPingTimeout: quick, PingTimeout: quick / 2},
+	}}
+	c, err := api.NewClient(&api.Config{Address: "https://" + ServerName, HttpClient: h, DisableRedirects: true})
+	if err != nil {
+		return nil, fmt.Errorf("preparing Vault's client: %w", err)
+	}
+	c.ClearToken() // nothing that a shell says of another Vault counts here
+	c.ClearNamespace()
+	return &client{http: h, api: c}, nil
 }
 
 func (c *client) close() { c.http.CloseIdleConnections() }
@@ -90,20 +100,18 @@ func (c *client) do(ctx context.Context, r request, out any) error {
 	if err != nil {
 		return fmt.Errorf("%s %s: %w", r.method, r.path, err)
 	}
-	req, err := http.NewRequestWithContext(ctx, r.method, "https://"+ServerName+"/v1/"+r.path, bytes.NewReader(body))
-	if err != nil {
+	path, query, _ := strings.Cut(r.path, "?")
+	req := c.api.NewRequest(r.method, "/v1/"+path)
+	if req.Params, err = url.ParseQuery(query); err != nil {
 		return fmt.Errorf("%s %s: %w", r.method, r.path, err)
 	}
-	req.Header.Set("X-Vault-Request", "true")
-	if !r.token.IsZero() {
-		req.Header.Set("X-Vault-Token", r.token.RevealString())
-	}
-	resp, err := c.http.Do(req)
-	if err != nil {
+	req.BodyBytes, req.ClientToken = body, r.token.RevealString()
+	resp, err := c.api.RawRequestWithContext(ctx, req) //nolint:staticcheck // deprecated for the typed helpers, see client
+	if resp == nil || resp.Response == nil {
 		return fmt.Errorf("%s %s: %w", r.method, r.path, bare(err))
 	}
 	defer func() { _ = resp.Body.Close() }()
-	return r.read(resp, out)
+	return r.read(resp.Response, out)
 }
 
 func encode(body any) ([]byte, error) {

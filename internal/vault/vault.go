@@ -3,11 +3,6 @@
 // Package vault initialises, unseals and configures a Vault that runs as pods:
 // three steps over Vault's HTTP API, which say what they would do before they do
 // it. What init hands out is kept by package custody.
-//
-// The client is a few lines over net/http rather than hashicorp/vault/api: that
-// one reads VAULT_* from the environment even when it is given a configuration
-// (a VAULT_CACERT meant for another Vault makes it fail), keeps tokens and
-// shares in strings that cannot be wiped, and retries.
 package vault
 
 import (
