@@ -107,7 +107,7 @@ func (c *Cluster) established(ctx context.Context, crd *object) error {
 	err := converge.Until(ctx, crd.Ref.String(), establishedFor, func(ctx context.Context) (bool, string, error) {
 		live, err := c.get(ctx, crd)
 		if err != nil || live == nil {
-			return false, "not there", err
+			return false, "not there", unlessPassing(crd.Ref, err)
 		}
 		if refused, why := condition(live, "NamesAccepted"); refused == "False" {
 			return false, "", converge.Permanent(fmt.Errorf("%s: its names are taken: %s", crd.Ref, why))

@@ -96,9 +96,9 @@ func (n *neighbours) detailed(pod *corev1.Pod, c cause) []cause {
 			c.message = e.Message
 		}
 	case causeStarting:
-		if e := n.last(pod.UID, "FailedMount", "FailedAttachVolume", "FailedMapVolume"); e != nil && c.crashed == "" {
+		if e := n.last(pod.UID, "FailedMount", "FailedAttachVolume", "FailedMapVolume"); e != nil {
 			c.kind, c.message, c.since = causeMount, e.Message, e.FirstTimestamp.Time
-		} else if e := n.last(pod.UID, "FailedCreatePodSandBox", "NetworkNotReady", "FailedPreStopHook"); e != nil && c.crashed == "" {
+		} else if e := n.last(pod.UID, "FailedCreatePodSandBox", "NetworkNotReady", "FailedPreStopHook"); e != nil {
 			c.message += ": " + e.Message
 		}
 	}

@@ -4,10 +4,7 @@ package kube
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -51,23 +48,10 @@ func (c *Cluster) Delete(ctx context.Context, refs []Ref, o DeleteOptions) error
 			return c.untilGone(ctx, d.resource, d.Ref, max(time.Until(deadline), time.Second))
 		})
 		if err != nil {
-			return left(err)
+			return err
 		}
 	}
 	return nil
-}
-
-// left puts what is still there in one line, however much it is.
-func left(err error) error {
-	var many interface{ Unwrap() []error }
-	if !errors.As(err, &many) || len(many.Unwrap()) < 2 {
-		return err
-	}
-	lines := make([]string, 0, len(many.Unwrap()))
-	for _, e := range many.Unwrap() {
-		lines = append(lines, e.Error())
-	}
-	return fmt.Errorf("%d objects are left: %s", len(lines), strings.Join(lines, "; "))
 }
 
 // deletions sorts refs into groups that go one after the other. A kind that is not

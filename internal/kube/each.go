@@ -4,7 +4,8 @@ package kube
 
 import (
 	"context"
-	"errors"
+	"fmt"
+	"strings"
 	"sync"
 )
 
@@ -12,7 +13,7 @@ import (
 // own limit for one user is higher; more only adds queueing.
 const inFlight = 16
 
-// each calls do for every item, inFlight at a time, and joins the errors in
+// each calls do for every item, inFlight at a time, and gives the errors in
 // the order of the items. One failure does not stop the others; the end of ctx does.
 func each[T any](ctx context.Context, items []T, do func(ctx context.Context, i int, item T) error) error {
 	errs := make([]error, len(items))
@@ -37,5 +38,42 @@ feed:
 	}
 	close(next)
 	workers.Wait()
-	return errors.Join(append(errs, stopped)...)
+	return together(append(errs, stopped)...)
+}
+
+// saidErrors is how many errors of many are told in full.
+const saidErrors = 3
+
+// several is more than one error in one line.
+type several []error
+
+func (s several) Unwrap() []error { return s }
+
+func (s several) Error() string {
+	said := make([]string, 0, saidErrors)
+	for _, err := range s[:min(len(s), saidErrors)] {
+		said = append(said, err.Error())
+	}
+	text := strings.Join(said, "; ")
+	if more := len(s) - len(said); more > 0 {
+		text += fmt.Sprintf("; and %d more", more)
+	}
+	return text
+}
+
+// together makes one error of those of errs that are any.
+func together(errs ...error) error {
+	var all several
+	for _, err := range errs {
+		if err != nil {
+			all = append(all, err)
+		}
+	}
+	switch len(all) {
+	case 0:
+		return nil
+	case 1:
+		return all[0]
+	}
+	return all
 }

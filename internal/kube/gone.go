@@ -20,7 +20,7 @@ func (c *Cluster) untilGone(ctx context.Context, res resource, r Ref, timeout ti
 	err := converge.Until(ctx, r.String()+" to be gone", timeout, func(ctx context.Context) (bool, string, error) {
 		live, err := c.get(ctx, &object{Ref: r, resource: res})
 		if err != nil {
-			return false, "", err
+			return false, "", unlessPassing(r, err)
 		}
 		if live == nil || (r.UID != "" && string(live.GetUID()) != r.UID) {
 			return true, "", nil

@@ -61,6 +61,8 @@ func (c *Cluster) client(r resource, namespace string) dynamic.ResourceInterface
 
 // get reads one object; nil when it, or the kind itself, is not there.
 func (c *Cluster) get(ctx context.Context, o *object) (*unstructured.Unstructured, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
 	u, err := c.client(o.resource, o.Namespace).Get(ctx, o.Name, metav1.GetOptions{})
 	switch {
 	case apierrors.IsNotFound(err):
@@ -72,6 +74,8 @@ func (c *Cluster) get(ctx context.Context, o *object) (*unstructured.Unstructure
 }
 
 func (c *Cluster) list(ctx context.Context, col *collection) ([]unstructured.Unstructured, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
 	list, err := c.client(col.resource, col.namespace).List(ctx, metav1.ListOptions{LabelSelector: col.selector})
 	switch {
 	case apierrors.IsNotFound(err):
@@ -84,6 +88,8 @@ func (c *Cluster) list(ctx context.Context, col *collection) ([]unstructured.Uns
 
 // named keeps those of missing that exist under whatever labels, by names alone.
 func (c *Cluster) named(ctx context.Context, col *collection, missing []*object) ([]*object, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
 	list, err := c.metadata.Resource(col.resource.gvr).Namespace(col.namespace).List(ctx, metav1.ListOptions{})
 	switch {
 	case apierrors.IsNotFound(err):

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -106,31 +105,4 @@ func (n *neighbours) podsOf(u *unstructured.Unstructured, maker types.UID) []*co
 		}
 	}
 	return pods
-}
-
-// bindsLater reports whether a claim waits for its first pod, as its class wants:
-// then it is not the claim that has to be waited for.
-func (c *Cluster) bindsLater(ctx context.Context, claim *unstructured.Unstructured) bool {
-	name, _, _ := unstructured.NestedString(claim.Object, "spec", "storageClassName")
-	if name == "" || claim.GetAnnotations()["volume.kubernetes.io/selected-node"] != "" {
-		return false
-	}
-	class, err := c.typed.StorageV1().StorageClasses().Get(ctx, name, metav1.GetOptions{})
-	return err == nil && class.VolumeBindingMode != nil && string(*class.VolumeBindingMode) == "WaitForFirstConsumer"
-}
-
-// The last lines of a container are a help, not the finding: without them there is
-// still the exit code, so what goes wrong here is not reported.
-const lastLineCount, lastLineBytes = 5, 4096
-
-func (c *Cluster) lastLines(ctx context.Context, namespace, pod, container string) []string {
-	for _, previous := range []bool{true, false} {
-		raw, err := c.typed.CoreV1().Pods(namespace).GetLogs(pod, &corev1.PodLogOptions{
-			Container: container, Previous: previous, TailLines: new(int64(lastLineCount)), LimitBytes: new(int64(lastLineBytes)),
-		}).DoRaw(ctx)
-		if text := strings.TrimSpace(string(raw)); err == nil && text != "" {
-			return strings.Split(text, "\n")
-		}
-	}
-	return nil
 }

@@ -6,7 +6,6 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"fmt"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -63,7 +62,7 @@ func (c *Cluster) prepare(ctx context.Context, objs []*unstructured.Unstructured
 		}
 		errs = append(errs, o.check(ok))
 	}
-	return objects, errors.Join(errs...)
+	return objects, together(errs...)
 }
 
 func (o *object) check(known bool) error {

@@ -13,7 +13,7 @@ const (
 	causeImagePull   causeKind = "image pull"
 	causeConfig      causeKind = "container configuration"
 	causeStart       causeKind = "container start"
-	causeCrash       causeKind = "crash loop"
+	causeCrash       causeKind = "crash"
 	causeSchedule    causeKind = "unschedulable"
 	causeQuota       causeKind = "quota"
 	causeCreate      causeKind = "pod refused"
@@ -30,7 +30,7 @@ const (
 type patience struct {
 	never    bool          // only the timeout of the wait ends it
 	last     time.Duration // since it was first seen
-	restarts int           // and at least so often
+	restarts int           // and after so many restarts, one of them while we look
 }
 
 var patienceFor = map[causeKind]patience{
@@ -46,9 +46,9 @@ var patienceFor = map[causeKind]patience{
 	causeConfig: {last: 45 * time.Second},
 	// No such program in the image, or a mount that cannot be made: only the second heals, soon.
 	causeStart: {last: 45 * time.Second},
-	// Crashing until a dependency is up is common; four restarts are more than a minute of back-off.
-	// One of them has to happen while we look: an old count says nothing about now.
-	causeCrash: {restarts: 4},
+	// Crashing until a dependency is up is common. One restart has to happen while we look: an old
+	// count says nothing about now. And nodes differ in how soon they try again.
+	causeCrash: {last: time.Minute, restarts: 4},
 	// Nodes join, volumes are provisioned and old pods leave within a minute; an autoscaler
 	// needs longer and has a longer patience in the add-on's timeout.
 	causeSchedule: {last: 90 * time.Second},
@@ -127,8 +127,8 @@ func (m memory) ends(scope string, c cause, now time.Time) bool {
 	switch {
 	case p.never:
 		return false
-	case p.restarts > 0:
-		return c.restarts >= p.restarts && c.restarts > first.restarts
+	case p.restarts > 0 && (c.restarts < p.restarts || c.restarts == first.restarts):
+		return false
 	}
 	return now.Sub(first.at) >= p.last
 }

@@ -24,6 +24,7 @@ func TestPatience(t *testing.T) {
 		{causeImageName, []sight{{0, 0, true}}},
 		{causeImageAbsent, []sight{{0, 0, false}, {10 * time.Second, 0, false}, {20 * time.Second, 0, true}}},
 		{causeImagePull, []sight{{0, 0, false}, {time.Minute, 0, false}, {2 * time.Minute, 0, true}}},
+		{causeCrash, []sight{{0, 1, false}, {10 * time.Second, 6, false}, {time.Minute, 7, true}}},
 		{causeCrash, []sight{{0, 1, false}, {time.Minute, 3, false}, {2 * time.Minute, 4, true}}},
 		// An old crash loop, whose cause may be gone: it has to crash once more.
 		{causeCrash, []sight{{0, 50, false}, {4 * time.Minute, 50, false}, {5 * time.Minute, 51, true}}},
@@ -69,7 +70,7 @@ func TestPodCauses(t *testing.T) {
 			`pod web: container a: image pull: dial tcp: i/o timeout`},
 		{"crash loop of an init container", corev1.PodStatus{InitContainerStatuses: []corev1.ContainerStatus{
 			{Name: "init", RestartCount: 4, State: waiting("CrashLoopBackOff", "back-off 40s"), LastTerminationState: corev1.ContainerState{Terminated: crash}}}},
-			"pod web: container init: crash loop: exit code 3, 4 restarts"},
+			"pod web: container init: crash: exit code 3, 4 restarts"},
 		{"probe", corev1.PodStatus{ContainerStatuses: []corev1.ContainerStatus{
 			{Name: "a", Started: new(true), State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}}}},
 			"pod web: container a: not ready: it runs, but its readiness probe does not succeed"},

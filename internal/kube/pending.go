@@ -7,6 +7,8 @@ import (
 	"slices"
 	"time"
 
+	storagev1 "k8s.io/api/storage/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
@@ -25,7 +27,7 @@ func (c *Cluster) Pending(ctx context.Context, objs []*unstructured.Unstructured
 	if err != nil {
 		return nil, err
 	}
-	waiting, err := c.look(ctx, objects)
+	waiting, _, err := c.look(ctx, objects)
 	if err != nil {
 		return nil, err
 	}
@@ -56,26 +58,44 @@ func (c *Cluster) waitable(ctx context.Context, objs []*unstructured.Unstructure
 	}), nil
 }
 
-// look reads the objects once and gives those that are not ready.
-func (c *Cluster) look(ctx context.Context, objects []*object) ([]*unready, error) {
+// look reads the objects once; it gives those that are not ready and those that are.
+func (c *Cluster) look(ctx context.Context, objects []*object) (waiting []*unready, there []*unstructured.Unstructured, err error) {
 	live, err := c.live(ctx, objects)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	var waiting []*unready
 	for _, o := range objects {
-		w := &unready{object: o, live: live[o.key()], verdict: pendingFor("it does not exist")}
-		if w.live != nil {
-			w.verdict = judge(w.live, o.resource.status)
+		u, v := live[o.key()], pendingFor("it does not exist")
+		if u != nil {
+			v = c.judge(ctx, u, o.resource.status)
 		}
-		if w.live != nil && !w.verdict.ready && o.Kind == "PersistentVolumeClaim" && c.bindsLater(ctx, w.live) {
-			w.verdict = ready
-		}
-		if !w.verdict.ready {
-			waiting = append(waiting, w)
+		if v.ready {
+			there = append(there, u)
+		} else {
+			waiting = append(waiting, &unready{object: o, live: u, verdict: v})
 		}
 	}
-	return waiting, nil
+	return waiting, there, nil
+}
+
+// judge knows, beyond the object itself, that a claim may wait for its first pod.
+func (c *Cluster) judge(ctx context.Context, u *unstructured.Unstructured, hasStatus bool) verdict {
+	v := judge(u, hasStatus)
+	if !v.ready && u.GetKind() == "PersistentVolumeClaim" && c.bindsLater(ctx, u) {
+		return ready
+	}
+	return v
+}
+
+// bindsLater reports whether a claim waits for its first pod, as its class wants:
+// then it is not the claim that has to be waited for.
+func (c *Cluster) bindsLater(ctx context.Context, claim *unstructured.Unstructured) bool {
+	name, _, _ := unstructured.NestedString(claim.Object, "spec", "storageClassName")
+	if name == "" || claim.GetAnnotations()["volume.kubernetes.io/selected-node"] != "" {
+		return false
+	}
+	class, err := c.typed.StorageV1().StorageClasses().Get(ctx, name, metav1.GetOptions{})
+	return err == nil && class.VolumeBindingMode != nil && *class.VolumeBindingMode == storagev1.VolumeBindingWaitForFirstConsumer
 }
 
 // report puts the findings in words; ends says which causes are to end a wait.

@@ -142,15 +142,15 @@ func (p ObjectPlan) fill(live, after *unstructured.Unstructured, conflicts []Con
 	p.Ref, p.basis = RefOf(live), live.GetResourceVersion()
 	p.Fields = differences(live, after)
 	p.force = len(conflicts) > 0
-	ours := ownFields(live)
+	ours, soon := ownFields(live), ownFields(after)
 	switch {
 	case len(p.Fields) > 0:
+	case reflect.DeepEqual(ours, soon):
+		p.Action = ""
 	case ours == nil:
 		p.Note = "take over its management"
-	case !reflect.DeepEqual(ours, ownFields(after)):
-		p.Note = "claim its fields again" // the values are right, but nobody holds them for us
 	default:
-		p.Action = ""
+		p.Note = "claim its fields again" // the values are right, but they are not held for us
 	}
 	if others := foreign(conflicts, override); len(others) > 0 {
 		p.Note = "held by another manager"

@@ -71,9 +71,8 @@ func containerCause(s corev1.ContainerStatus, initial bool) (cause, bool) {
 			c.message, c.crashed = crashed(s.LastTerminationState.Terminated, s.RestartCount), s.Name
 		}
 		return c, true
-	case s.State.Terminated != nil && s.State.Terminated.ExitCode != 0:
-		// Between two tries: the back-off that follows is what counts.
-		c.kind, c.message, c.crashed = causeStarting, crashed(s.State.Terminated, s.RestartCount), s.Name
+	case s.State.Terminated != nil && s.State.Terminated.ExitCode != 0: // about to be tried again
+		c.kind, c.message, c.crashed = causeCrash, crashed(s.State.Terminated, s.RestartCount), s.Name
 		return c, true
 	case s.State.Running != nil && initial:
 		c.kind, c.message = causeStarting, "it still runs, and the others wait for its end"

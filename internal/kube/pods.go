@@ -21,6 +21,7 @@ type Pod struct {
 	Running             bool // all its containers run, ready or not: it can be dialled
 	Deleting            bool
 	Restarts            int
+	Reason              string // why it is not ready, as far as it tells
 }
 
 // Pods lists the pods that selector chooses, by name; an empty selector chooses all.
@@ -50,6 +51,10 @@ func describe(pod *corev1.Pod) Pod {
 	}
 	for _, s := range slices.Concat(pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses) {
 		p.Restarts += int(s.RestartCount)
+	}
+	if causes := podCauses(pod); len(causes) > 0 {
+		causes[0].pod = "" // whoever asks knows
+		p.Reason = causes[0].String()
 	}
 	return p
 }

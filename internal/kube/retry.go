@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"strings"
-	"syscall"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -27,10 +26,7 @@ func persist(ctx context.Context, r Ref, do func(ctx context.Context) error) err
 	var last error
 	err := converge.Until(ctx, r.String(), transientFor, func(ctx context.Context) (bool, string, error) {
 		last = do(ctx)
-		if last != nil && !transient(r, last) {
-			return false, "", converge.Permanent(last)
-		}
-		return last == nil, "", last
+		return last == nil, "", unlessPassing(r, last)
 	})
 	var timeout *converge.TimeoutError
 	if errors.As(err, &timeout) && last != nil {
@@ -64,8 +60,15 @@ func transient(r Ref, err error) bool {
 }
 
 func lostConnection(err error) bool {
-	var network net.Error
+	var network *net.OpError // not net.Error: a certificate that is refused comes as one too
 	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, context.DeadlineExceeded) ||
-		errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.ECONNRESET) || errors.As(err, &network) ||
-		strings.Contains(err.Error(), "http2: ")
+		errors.As(err, &network) || strings.Contains(err.Error(), "http2: ")
+}
+
+// unlessPassing makes an error end a wait unless it is one that passes by itself.
+func unlessPassing(r Ref, err error) error {
+	if err == nil || transient(r, err) {
+		return err
+	}
+	return converge.Permanent(err)
 }

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -29,32 +28,6 @@ const (
 	defaultTimeout = 5 * time.Minute
 )
 
-// NotReadyError says what was not ready when a wait ended.
-type NotReadyError struct {
-	Pending  []Pending
-	After    time.Duration
-	TimedOut bool // else it ended early, because of what is Fatal in Pending
-}
-
-func (e *NotReadyError) Error() string {
-	parts := make([]string, 0, len(e.Pending))
-	for _, p := range e.Pending {
-		if !e.TimedOut && !p.Fatal {
-			continue
-		}
-		part := p.Subject + ": " + p.Reason
-		if len(p.Logs) > 0 {
-			part += "; its last lines: " + strings.Join(p.Logs, " | ")
-		}
-		parts = append(parts, part)
-	}
-	text := strings.Join(parts, "; ")
-	if e.TimedOut {
-		return fmt.Sprintf("not ready after %s: %s", e.After.Round(time.Second), text)
-	}
-	return text
-}
-
 // Wait waits until objs are ready. It ends early, with a *NotReadyError, on a cause
 // that waiting is not likely to mend.
 func (c *Cluster) Wait(ctx context.Context, objs []*unstructured.Unstructured, o WaitOptions) error {
@@ -68,18 +41,20 @@ func (c *Cluster) Wait(ctx context.Context, objs []*unstructured.Unstructured, o
 	}
 	wait, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	w := &waiter{cluster: c, objects: objects, started: time.Now(), seen: make(memory)}
+	w := &waiter{cluster: c, objects: objects, started: time.Now(), seen: make(memory), settling: make(settling)}
 	err = w.run(wait)
-	if err != nil && wait.Err() != nil && ctx.Err() == nil {
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return fmt.Errorf("waiting for %s: %w", subject(objects), context.Cause(ctx))
+	case wait.Err() != nil && len(w.pending) > 0:
 		return &NotReadyError{Pending: w.pending, After: time.Since(w.started), TimedOut: true}
-	}
-	if ctx.Err() != nil && err != nil {
-		return fmt.Errorf("waiting for %s: %w", c.subject(objects), context.Cause(ctx))
 	}
 	return err
 }
 
-func (c *Cluster) subject(objects []*object) string {
+func subject(objects []*object) string {
 	if len(objects) == 1 {
 		return objects[0].Ref.String()
 	}
@@ -93,6 +68,8 @@ type waiter struct {
 	seen    memory
 	asked   time.Time // when causes were last looked for
 	pending []Pending
+
+	settling settling
 }
 
 func (w *waiter) run(ctx context.Context) error {
@@ -132,12 +109,13 @@ func pause(ctx context.Context, changed <-chan struct{}) error {
 
 // step looks once. An API server that does not answer for a while is waited for too.
 func (w *waiter) step(ctx context.Context) (done bool, err error) {
-	waiting, err := w.cluster.look(ctx, w.objects)
+	waiting, there, err := w.cluster.look(ctx, w.objects)
 	if err != nil {
 		return false, w.passing(ctx, err)
 	}
+	settled := w.settling.done(there, time.Now())
 	if len(waiting) == 0 {
-		return true, nil
+		return settled, nil
 	}
 	if time.Since(w.asked) < causePace && !anyFailed(waiting) {
 		return false, nil

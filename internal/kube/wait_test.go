@@ -10,6 +10,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 )
 
@@ -44,7 +45,7 @@ func writeStatus(t *testing.T, c *Cluster, r Ref, mergePatch string) {
 }
 
 func waitSucceeds(t *testing.T, c *Cluster) {
-	objs := parse(t, "succeeds", small)
+	objs := parse(t, "succeeds", strings.Replace(small, "        args:", "        readinessProbe: {tcpSocket: {port: 8080}}\n        args:", 1))
 	mustApply(t, c, objs)
 	web := Ref{APIVersion: "apps/v1", Kind: "Deployment", Namespace: "succeeds", Name: "web"}
 	var wrote time.Time
@@ -59,6 +60,32 @@ func waitSucceeds(t *testing.T, c *Cluster) {
 	}
 	if late := time.Since(wrote); late > 400*time.Millisecond {
 		t.Errorf("it was seen %s after it was ready", late)
+	}
+}
+
+func TestSettling(t *testing.T) {
+	deployment := func(uid, probe string) *unstructured.Unstructured {
+		u := thing(t, "spec: {template: {spec: {containers: [{name: a"+probe+"}]}}}")
+		u.SetKind("Deployment")
+		u.SetUID(types.UID(uid))
+		return u
+	}
+	probed, bare := deployment("1", ", readinessProbe: {}"), deployment("2", "")
+	s, start := make(settling), time.Now()
+	for _, look := range []struct {
+		after time.Duration
+		there []*unstructured.Unstructured
+		want  bool
+	}{
+		{0, []*unstructured.Unstructured{probed}, true},
+		{0, []*unstructured.Unstructured{probed, bare}, false},
+		{time.Second, []*unstructured.Unstructured{probed}, true}, // bare has crashed
+		{2 * time.Second, []*unstructured.Unstructured{bare}, false},
+		{4 * time.Second, []*unstructured.Unstructured{bare}, true},
+	} {
+		if got := s.done(look.there, start.Add(look.after)); got != look.want {
+			t.Errorf("after %s settled is %v", look.after, got)
+		}
 	}
 }
 
