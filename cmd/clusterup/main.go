@@ -9,6 +9,7 @@ import (
 	"errors"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"clusterup.dev/clusterup/internal/cli"
@@ -27,5 +28,17 @@ func main() {
 		<-signals // the second one does not wait
 		os.Exit(exitInterrupted)
 	}()
+	forgetOthers()
 	os.Exit(cli.Main(ctx, os.Args[1:], cli.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}))
+}
+
+// forgetOthers drops what a shell says of another Vault or Consul: their clients
+// read it even when they are told everything, and fail on what it names.
+func forgetOthers() {
+	for _, entry := range os.Environ() {
+		name, _, _ := strings.Cut(entry, "=")
+		if strings.HasPrefix(name, "VAULT_") || strings.HasPrefix(name, "CONSUL_") {
+			_ = os.Unsetenv(name) // fails only for names that no shell can set
+		}
+	}
 }
