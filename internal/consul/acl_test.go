@@ -16,6 +16,7 @@ import (
 )
 
 func TestACLs(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	carryOut(t, w.cluster(t))
 	token, _ := w.tokens.Secret("consul/bootstrap")

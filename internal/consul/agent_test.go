@@ -21,6 +21,7 @@ import (
 // the servers, registers under its token and serves requests at once; without
 // the token it may do nothing.
 func TestAgentWorksAtOnce(t *testing.T) {
+	t.Parallel()
 	w := prepare(t)
 	w.asks[1] = consul.Ask{
 		Addon: "app",

@@ -24,6 +24,7 @@ import (
 // Whoever bootstrapped first, with a token that is not ours, keeps Consul; the
 // refusal says what to do and holds no secret.
 func TestBootstrapByAnotherIsRefused(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	theirs := w.cluster(t, func(cfg *consul.Config) {
 		cfg.Tokens = func(context.Context) (consul.Tokens, error) { return other{w.tokens, "consul/bootstrap"}, nil }
@@ -52,6 +53,7 @@ func TestBootstrapByAnotherIsRefused(t *testing.T) {
 // the next run comes to the same end. The token is put back to "never
 // bootstrapped" between the rounds.
 func TestBootstrapCutAnywhere(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	carryOut(t, w.cluster(t))
 	spare := spareManagement(t, w)
@@ -77,6 +79,7 @@ func TestBootstrapCutAnywhere(t *testing.T) {
 
 // Two runs at once both find the same token at work.
 func TestBootstrapTwiceAtOnce(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	ends := make(chan error)
 	for range 2 {
@@ -96,6 +99,7 @@ func TestBootstrapTwiceAtOnce(t *testing.T) {
 
 // Servers of another environment are recognised by their certificates, at once.
 func TestServersOfAnotherEnvironment(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.tokens = ownTokens(t)
 	one := step(t, w.cluster(t), consul.BootstrapStep)

@@ -43,7 +43,8 @@ acl {
 }
 
 performance {
-  raft_multiplier = 1 # elections within a second or two
+  raft_multiplier  = 1    # elections within a second or two
+  leave_drain_time = "1s" # agents hear of a leave within that; the default holds a restart up for 5 s
 }
 
 # A server may come back with another address. It leaves when it is told to
