@@ -45,7 +45,8 @@ func TestACLs(t *testing.T) {
 		want := []converge.Change{
 			{Subject: "Consul policy app", Action: converge.Update, Fields: []converge.Field{{Path: "rules", Old: `key_prefix "" { policy = "write" }`, New: rules}}},
 			{Subject: "Consul token app/consul", Action: converge.Update, Fields: []converge.Field{
-				{Path: "policies", Old: "app, theirs", New: "app"}, {Path: "identities", Old: "node n1"}}},
+				{Path: "policies", Old: "app, theirs", New: "app"}, {Path: "identities", Old: "node n1"},
+			}},
 		}
 		if diff := cmp.Diff(want, plan.Changes); diff != "" {
 			t.Errorf("plan (-want +got):\n%s", diff)

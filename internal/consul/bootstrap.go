@@ -94,7 +94,7 @@ func impatient(err error) error {
 func mayPass(err error) bool { return transient(err) && !errors.Is(err, errNotManagement) }
 
 var (
-	errForeign       = errors.New("Consul's ACLs were bootstrapped with another token than " + bootstrapToken)
+	errForeign       = errors.New("the ACLs of this Consul were bootstrapped with another token than " + bootstrapToken)
 	errNotManagement = errors.New("the token " + bootstrapToken + " is not a management token any more")
 )
 

@@ -35,7 +35,7 @@ func (s *session) carryOut(ctx context.Context, edits []edit) error {
 	return nil
 }
 
-var errNotBootstrapped = errors.New("Consul's ACLs are not bootstrapped yet")
+var errNotBootstrapped = errors.New("the ACLs of Consul are not bootstrapped yet")
 
 // compare reads what is asked for from Consul, side by side, and says what
 // differs, in the order of want.

@@ -28,8 +28,10 @@ func TestFreshServersBecomeAQuorum(t *testing.T) {
 			}
 		}
 	}
-	want := []string{"run Consul ACLs", "create Consul policy app", "create Consul policy server-agent",
-		"create Consul token app/consul", "create Consul token consul/server-agent"}
+	want := []string{
+		"run Consul ACLs", "create Consul policy app", "create Consul policy server-agent",
+		"create Consul token app/consul", "create Consul token consul/server-agent",
+	}
 	if diff := cmp.Diff(want, subjects); diff != "" {
 		t.Errorf("planned (-want +got):\n%s", diff)
 	}
