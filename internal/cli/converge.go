@@ -116,6 +116,7 @@ func (f *flags) converge(ctx context.Context, s Streams, name string, r run) err
 	}
 	progress := output.NewProgress(s.Err, f.terminal(s.Err), names(planned))
 	results, err := session.Apply(ctx, planned, progress.Event)
+	progress.End()
 	if err != nil && ctx.Err() != nil {
 		return errors.Join(err, interrupted(ctx, a.Name()))
 	}

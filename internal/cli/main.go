@@ -74,13 +74,19 @@ func report(w io.Writer, err error) {
 	}
 }
 
+// flatten takes apart what errors.Join put together, a line each; an error that
+// wraps several in a sentence of its own stays whole.
 func flatten(err error) []error {
-	if joined, ok := err.(interface{ Unwrap() []error }); ok {
-		all := []error{}
-		for _, e := range joined.Unwrap() {
-			all = append(all, flatten(e)...)
-		}
-		return all
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		return []error{err}
 	}
-	return []error{err}
+	all, lines := []error{}, []string{}
+	for _, e := range joined.Unwrap() {
+		all, lines = append(all, flatten(e)...), append(lines, e.Error())
+	}
+	if err.Error() != strings.Join(lines, "\n") {
+		return []error{err}
+	}
+	return all
 }

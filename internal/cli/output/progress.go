@@ -29,6 +29,7 @@ type Progress struct {
 	said    map[string]time.Time
 	now     map[string]string // what each running step says
 	order   []string
+	blocked []string
 	clock   func() time.Time
 }
 
@@ -61,11 +62,12 @@ func (p *Progress) Event(e converge.Event) {
 	case converge.Working:
 		p.working(e)
 	case converge.Done:
-		p.finish(e, "✓", green, "")
+		p.finish(e, "✓", green)
 	case converge.Failed:
-		p.finish(e, "✗", red, "")
+		p.finish(e, "✗", red)
 	case converge.Blocked:
-		p.finish(e, "-", yellow, e.Message)
+		p.forget(e.Step)
+		p.blocked = append(p.blocked, e.Step)
 	case converge.Unchanged:
 		p.forget(e.Step)
 	}
@@ -89,15 +91,25 @@ func (p *Progress) working(e converge.Event) {
 	}
 }
 
-func (p *Progress) finish(e converge.Event, mark, color, note string) {
+func (p *Progress) finish(e converge.Event, mark, color string) {
 	p.forget(e.Step)
 	p.clear()
 	took := ""
 	if e.Took > 0 {
 		took = Seconds(e.Took)
 	}
-	line := strings.TrimRight(fmt.Sprintf("  %s %-*s  %6s  %s", p.paint(mark, color), p.width, e.Step, took, note), " ")
-	fmt.Fprintln(p.w, line)
+	line := fmt.Sprintf("  %s %-*s  %6s", p.paint(mark, color), p.width, e.Step, took)
+	fmt.Fprintln(p.w, strings.TrimRight(line, " "))
+}
+
+// End clears the live line and names, in one line, the steps that were kept back.
+func (p *Progress) End() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.clear()
+	if len(p.blocked) > 0 {
+		fmt.Fprintf(p.w, "  %s not done: %s\n", p.paint("-", yellow), strings.Join(p.blocked, ", "))
+	}
 }
 
 func (p *Progress) forget(step string) {
