@@ -51,12 +51,12 @@ func (e *TimeoutError) Unwrap() error { return e.Cause }
 // The pace of Until: it looks at once, then backs off from first to most.
 const (
 	firstPause = 50 * time.Millisecond
-	mostPause  = time.Second
+	mostPause  = 250 * time.Millisecond
 )
 
 // Until calls check until it holds, the timeout passes or ctx ends, and reports
 // what is pending as progress. It looks at once and then ever less often, from
-// every 50 ms to every second.
+// every 50 ms to every 250 ms.
 func Until(ctx context.Context, what string, timeout time.Duration, check Check) error {
 	start := time.Now()
 	wait, cancel := context.WithTimeout(ctx, timeout)
