@@ -39,13 +39,16 @@ func newClient(ca []byte, dial func(ctx context.Context) (net.Conn, error)) (*cl
 	if !roots.AppendCertsFromPEM(ca) {
 		return nil, errors.New("the CA of Vault holds no certificate")
 	}
-	h := &http.Client{Transport: &http.Transport{
-		DialContext:         func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx) },
-		TLSClientConfig:     &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots, ServerName: ServerName},
-		TLSHandshakeTimeout: quick,
-		ForceAttemptHTTP2:   true, // many requests at once over one dialled connection
-		HTTP2:               &http.HTTP2Config{SendPingTimeout: quick, PingTimeout: quick / 2},
-	}}
+	h := &http.Client{
+		Transport: &http.Transport{
+			DialContext:         func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx) },
+			TLSClientConfig:     &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots, ServerName: ServerName},
+			TLSHandshakeTimeout: quick,
+			ForceAttemptHTTP2:   true, // many requests at once over one dialled connection
+			HTTP2:               &http.HTTP2Config{SendPingTimeout: quick, PingTimeout: quick / 2},
+		},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
 	c, err := api.NewClient(&api.Config{Address: "https://" + ServerName, HttpClient: h, DisableRedirects: true})
 	if err != nil {
 		return nil, fmt.Errorf("preparing Vault's client: %w", err)
