@@ -194,10 +194,14 @@ func TestRenderErrors(t *testing.T) {
 		{"in a partial", `a: {{ include "labels" (list 1 2) }}`, "addons/demo/manifests/m.yaml:1:6: can't evaluate field Addon in type int (templates/partials/labels.tpl:11:32)", ""},
 		{"endless include", `{{ define "x" }}{{ include "x" . }}{{ end }}{{ include "x" . }}`, "addons/demo/manifests/m.yaml:1:47: templates include each other more than 100 deep (addons/demo/manifests/m.yaml:1:19)", ""},
 		{"quoted token", "a: 1\nb: {{ fail (token \"demo/gossip\") }}", "addons/demo/manifests/m.yaml:2:6: (secret)", ""},
-		{"bad yaml", "{{ if true }}\n" + object + "data:\n  a: b: c\n{{ end }}", "addons/demo/manifests/m.yaml:6: not valid YAML once rendered: mapping values are not allowed in this context",
-			"a value with special characters needs quotes, and what is included needs nindent"},
-		{"bad yaml later", object + "---\n" + object + "{{- range list 1 2 }}\n{{ end }}\ndata:\n  a: b: c\n", "addons/demo/manifests/m.yaml:11: not valid YAML once rendered: mapping values are not allowed in this context",
-			"a value with special characters needs quotes, and what is included needs nindent"},
+		{
+			"bad yaml", "{{ if true }}\n" + object + "data:\n  a: b: c\n{{ end }}", "addons/demo/manifests/m.yaml:6: not valid YAML once rendered: mapping values are not allowed in this context",
+			"a value with special characters needs quotes, and what is included needs nindent",
+		},
+		{
+			"bad yaml later", object + "---\n" + object + "{{- range list 1 2 }}\n{{ end }}\ndata:\n  a: b: c\n", "addons/demo/manifests/m.yaml:11: not valid YAML once rendered: mapping values are not allowed in this context",
+			"a value with special characters needs quotes, and what is included needs nindent",
+		},
 		{"doubled key", object + "data:\n  a: x\n  a: y\n", `addons/demo/manifests/m.yaml:6: not valid YAML once rendered: key "a" already set in map`, ""},
 		{"no object", "\n- 1\n", "addons/demo/manifests/m.yaml:2: the document is not an object but a list", ""},
 		{"no kind", "\napiVersion: v1\n", "addons/demo/manifests/m.yaml:2: the object has no kind", ""},
