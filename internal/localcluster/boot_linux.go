@@ -38,7 +38,7 @@ func boot(ctx context.Context, c Config, generation string, out io.Writer) error
 		return err
 	}
 	c.Subnet = r.Subnet
-	held, err := lock(ctx, c.layout().dir(), lockPatience)
+	held, err := lock(ctx, c.layout().dir())
 	if err != nil {
 		return err
 	}

@@ -34,8 +34,10 @@ func nodeDaemons(s nodeSpec, logs map[string]*os.File) []daemon {
 		},
 		{
 			name: "kubelet", log: logs["kubelet"],
-			args: []string{"kubelet", "--config=" + kubeletConfig, "--kubeconfig=" + kubeletIdentity,
-				fmt.Sprintf("--node-ip=%s", n.node(s.Index))},
+			args: []string{
+				"kubelet", "--config=" + kubeletConfig, "--kubeconfig=" + kubeletIdentity,
+				fmt.Sprintf("--node-ip=%s", n.node(s.Index)),
+			},
 			ready: func(ctx context.Context) error { return kubeletReady(ctx, n, s.Index) },
 		},
 	}

@@ -32,11 +32,11 @@ func TestMain(m *testing.M) {
 		defer stop()
 		if err := Main(ctx, os.Args[2:], os.Stdout, os.Stderr); err != nil {
 			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
+			os.Exit(1) //nolint:forbidigo // this is a main
 		}
 		return
 	}
-	os.Exit(m.Run())
+	os.Exit(m.Run()) //nolint:forbidigo // as every TestMain does
 }
 
 // realConfig is an environment of its own, whose end is proved when the test is

@@ -43,7 +43,7 @@ func unpackedImages(ctx context.Context, c Config) (string, error) {
 	if err := os.MkdirAll(home, 0o700); err != nil {
 		return "", err
 	}
-	held, err := lock(ctx, home, lockPatience)
+	held, err := lock(ctx, home)
 	if err != nil {
 		return "", err
 	}
@@ -105,12 +105,12 @@ func unpack(ctx context.Context, archives []string, dir string) (err error) {
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(sockets)
+	defer func() { err = errors.Join(err, os.RemoveAll(sockets)) }()
 	config, socket := filepath.Join(sockets, "config.toml"), filepath.Join(sockets, "c.sock")
 	if err := os.WriteFile(config, []byte("version = 2\ndisabled_plugins = [\"io.containerd.grpc.v1.cri\"]\n"), 0o600); err != nil {
 		return err
 	}
-	containerd := exec.Command("containerd", "--config", config, "--root", work, "--state", filepath.Join(sockets, "state"),
+	containerd := exec.CommandContext(ctx, "containerd", "--config", config, "--root", work, "--state", filepath.Join(sockets, "state"),
 		"--address", socket, "--log-level", "warn")
 	// Its mounts are its own, and it ends with us.
 	containerd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS, Pdeathsig: syscall.SIGKILL}

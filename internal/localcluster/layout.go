@@ -50,6 +50,7 @@ const cgroupHome = "/clusterup"
 
 // cgroup is the group of an environment or of one node, in every hierarchy.
 func (l layout) cgroup() string { return cgroupHome + "/" + l.environment }
+
 func (l layout) nodeCgroup(index int) string {
 	return l.cgroup() + "/" + NodeName(l.environment, index)
 }

@@ -34,9 +34,13 @@ func tryLock(dir string) (*os.File, error) {
 	return nil, fmt.Errorf("lock %s: %w", dir, err)
 }
 
+// lockPatience is how long a run waits for another one of this machine to let
+// go of what both want to write.
+const lockPatience = 2 * time.Minute
+
 // lock waits for the lock.
-func lock(ctx context.Context, dir string, patience time.Duration) (held *os.File, err error) {
-	err = converge.Until(ctx, "the lock of "+dir, patience, func(context.Context) (bool, string, error) {
+func lock(ctx context.Context, dir string) (held *os.File, err error) {
+	err = converge.Until(ctx, "the lock of "+dir, lockPatience, func(context.Context) (bool, string, error) {
 		held, err = tryLock(dir)
 		return held != nil, "another run holds it", converge.Permanent(err)
 	})

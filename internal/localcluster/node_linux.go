@@ -64,7 +64,7 @@ func startNode(ctx context.Context, c Config, n network, index, mtu int) (pid in
 		return 0, err
 	}
 	defer goes.Close()
-	cmd := exec.Command(l.binary(), Command, "node-init", l.node(index).spec())
+	cmd := exec.CommandContext(context.WithoutCancel(ctx), l.binary(), Command, "node-init", l.node(index).spec())
 	cmd.Dir, cmd.Stdout, cmd.Stderr, cmd.ExtraFiles = "/", log, log, []*os.File{waits}
 	cmd.Env = []string{"PATH=" + nodePath, "HOME=/root", "KUBECONFIG=/etc/kubernetes/admin.conf", "GOGC=20"}
 	cmd.SysProcAttr = &syscall.SysProcAttr{

@@ -26,7 +26,7 @@ func Remove(ctx context.Context, c Config) error {
 	if !exists(l.dir()) {
 		return removeOutside(ctx, l)
 	}
-	held, err := lock(ctx, l.dir(), lockPatience)
+	held, err := lock(ctx, l.dir())
 	if err != nil {
 		return err
 	}
@@ -37,7 +37,7 @@ func Remove(ctx context.Context, c Config) error {
 	if err := removeOutside(ctx, l); err != nil {
 		return err
 	}
-	all, err := lock(ctx, c.StateRoot, lockPatience)
+	all, err := lock(ctx, c.StateRoot)
 	if err != nil {
 		return err
 	}

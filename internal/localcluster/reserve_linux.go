@@ -10,14 +10,9 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
-	"time"
 
 	"clusterup.dev/clusterup/internal/hint"
 )
-
-// lockPatience is how long a run waits for another one of this machine to let
-// go of what both want to write.
-const lockPatience = 2 * time.Minute
 
 // Reserve picks a subnet and a bridge for the environment, or gives back those
 // that it holds, and puts a copy of this program into the state folder for
@@ -31,7 +26,7 @@ func Reserve(ctx context.Context, c Config) (Reservation, error) {
 	if err := os.MkdirAll(c.layout().dir(), 0o700); err != nil {
 		return Reservation{}, fmt.Errorf("make the state folder: %w", err)
 	}
-	held, err := lock(ctx, c.StateRoot, lockPatience)
+	held, err := lock(ctx, c.StateRoot)
 	if err != nil {
 		return Reservation{}, err
 	}

@@ -38,7 +38,7 @@ const (
 // raiseSettings raises the settings that are too low. The environment's cgroup
 // has to be there already: it is what holds the settings up.
 func raiseSettings(ctx context.Context) error {
-	held, err := lock(ctx, raisedHome, lockPatience)
+	held, err := lock(ctx, raisedHome)
 	if err != nil {
 		return err
 	}
@@ -69,7 +69,7 @@ func raiseSettings(ctx context.Context) error {
 // lowerSettings puts the settings back when no environment of this machine is
 // left, but not one that somebody else has changed since.
 func lowerSettings(ctx context.Context, all []hierarchy) error {
-	held, err := lock(ctx, raisedHome, lockPatience)
+	held, err := lock(ctx, raisedHome)
 	if err != nil {
 		return err
 	}

@@ -43,7 +43,7 @@ func EnsureStore(ctx context.Context, c Config) (StoreAccess, error) {
 	if err := os.MkdirAll(string(f), 0o700); err != nil {
 		return StoreAccess{}, fmt.Errorf("make the folder of the S3 store: %w", err)
 	}
-	held, err := lock(ctx, string(f), lockPatience)
+	held, err := lock(ctx, string(f))
 	if err != nil {
 		return StoreAccess{}, err
 	}
@@ -78,12 +78,12 @@ func ensureSettings(ctx context.Context, c Config) (s storeSettings, err error) 
 	if err := readJSON(f.settings(), &s); err != nil || s.Port != 0 {
 		return s, err
 	}
-	held, err := lock(ctx, c.StateRoot, lockPatience)
+	held, err := lock(ctx, c.StateRoot)
 	if err != nil {
 		return s, err
 	}
 	defer held.Close()
-	if s.Port, err = pickPort(c); err != nil {
+	if s.Port, err = pickPort(ctx, c); err != nil {
 		return s, err
 	}
 	return s, writeJSON(f.settings(), s, 0o600)
@@ -91,7 +91,7 @@ func ensureSettings(ctx context.Context, c Config) (s storeSettings, err error) 
 
 // pickPort picks a port below those that the kernel gives to outgoing
 // connections, so that it is still free when a dead server is started again.
-func pickPort(c Config) (int, error) {
+func pickPort(ctx context.Context, c Config) (int, error) {
 	const first, last = 20000, 32000
 	others, err := otherEnvironments(c)
 	if err != nil {
@@ -107,15 +107,15 @@ func pickPort(c Config) (int, error) {
 	}
 	for range 100 {
 		s := storeSettings{Port: first + rand.IntN(last-first)}
-		if !taken[s.Port] && portFree(s) {
+		if !taken[s.Port] && portFree(ctx, s) {
 			return s.Port, nil
 		}
 	}
 	return 0, fmt.Errorf("no free port from %d to %d", first, last)
 }
 
-func portFree(s storeSettings) bool {
-	l, err := net.Listen("tcp4", s.address())
+func portFree(ctx context.Context, s storeSettings) bool {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp4", s.address())
 	if err != nil {
 		return false
 	}
@@ -131,11 +131,11 @@ func ensureServer(ctx context.Context, c Config, s storeSettings) error {
 	var ended <-chan error
 	if log != nil {
 		defer log.Close()
-		if !portFree(s) {
+		if !portFree(ctx, s) {
 			err := fmt.Errorf("port %d of environment %s's S3 server is taken by %s", s.Port, c.Environment, listenerName(s.Port))
 			return hint.With(err, "end that program; the environment keeps its port because Terraform's state names it")
 		}
-		if ended, err = startServer(c, s, log); err != nil {
+		if ended, err = startServer(ctx, c, s, log); err != nil {
 			return err
 		}
 	}
@@ -157,7 +157,7 @@ func ensureServer(ctx context.Context, c Config, s storeSettings) error {
 
 // startServer starts the server in its own session, its output in the log whose
 // lock it inherits. The channel tells when it ends while this program lives.
-func startServer(c Config, s storeSettings, log *os.File) (<-chan error, error) {
+func startServer(ctx context.Context, c Config, s storeSettings, log *os.File) (<-chan error, error) {
 	f := c.layout().files()
 	if err := os.Remove(f.pid()); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, err
@@ -166,7 +166,7 @@ func startServer(c Config, s storeSettings, log *os.File) (<-chan error, error) 
 	if !exists(program) {
 		return nil, noServers(fmt.Errorf("the server s3 is not in %s", filepath.Join(c.Servers, "bin")))
 	}
-	cmd := exec.Command(program, "--address", s.address(), "--data", f.data(), "--versions", f.versions(),
+	cmd := exec.CommandContext(context.WithoutCancel(ctx), program, "--address", s.address(), "--data", f.data(), "--versions", f.versions(),
 		"--region", storeRegion, "--bucket", storeBucket, "--credentials", f.credentials(), "--pid-file", f.pid())
 	cmd.Dir, cmd.Stdout, cmd.Stderr = "/", log, log
 	cmd.Env = []string{"PATH=" + nodePath, "HOME=/root"}

@@ -6,7 +6,6 @@ package localcluster
 
 import (
 	"net"
-	"net/http"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -42,8 +41,8 @@ func TestStoreComesBackWhereItWas(t *testing.T) {
 			t.Error("the purge left the state folder")
 		}
 	})
-	if response, err := http.Get(first.Endpoint + "/healthz"); err != nil || response.StatusCode != http.StatusOK {
-		t.Fatalf("health: %v, %v", response, err)
+	if err := testservers.Answers(first.Endpoint + "/healthz")(t.Context()); err != nil {
+		t.Fatal(err)
 	}
 	pid, err := readPID(c.layout().files().pid())
 	if err != nil {
