@@ -48,6 +48,8 @@ func realConfig(t *testing.T, nodes int) Config {
 		StateRoot:   filepath.Join(t.TempDir(), "state"),
 		Servers:     filepath.Dir(filepath.Dir(testservers.Bin(t, "kubelet"))),
 		Nodes:       nodes,
+		// Not one that an environment with another state folder could pick.
+		Subnet: fmt.Sprintf("10.%d.0.0/16", 200+os.Getpid()%50),
 	}
 	if err := Preflight(t.Context(), c); err != nil {
 		testservers.Missing(t, "this machine can't hold an environment: %v", err)
@@ -104,7 +106,7 @@ func call(t *testing.T, c Config, name string, more ...string) {
 	t.Helper()
 	args := append([]string{
 		Command, name, "--environment", c.Environment, "--state", c.StateRoot, "--servers", c.Servers,
-		"--nodes", fmt.Sprint(c.Nodes),
+		"--nodes", fmt.Sprint(c.Nodes), "--subnet", c.Subnet,
 	}, more...)
 	out, err := exec.CommandContext(t.Context(), os.Args[0], args...).CombinedOutput()
 	t.Logf("%s:\n%s", name, out)
@@ -273,7 +275,7 @@ func TestBootGoesOnAfterAKill(t *testing.T) {
 	c := realConfig(t, 1)
 	for _, after := range []time.Duration{150 * time.Millisecond, 2 * time.Second, 5 * time.Second} {
 		cmd := exec.CommandContext(t.Context(), os.Args[0], Command, "boot", "--environment", c.Environment, "--state", c.StateRoot,
-			"--servers", c.Servers, "--nodes", "1", "--generation", "x-1")
+			"--servers", c.Servers, "--subnet", c.Subnet, "--nodes", "1", "--generation", "x-1")
 		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)

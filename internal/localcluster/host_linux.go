@@ -12,6 +12,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"clusterup.dev/clusterup/internal/hint"
 )
 
 // hostNetwork makes what an environment needs of the machine's network: the
@@ -19,6 +21,14 @@ import (
 // nodes reach what lies outside. What is there already is left alone.
 func hostNetwork(ctx context.Context, c Config, n network, nodes int) error {
 	l := c.layout()
+	by, err := routeInto(n.prefix, n.bridge())
+	if err != nil {
+		return err
+	}
+	if by != "" {
+		return hint.With(fmt.Errorf("the subnet %s of environment %s is by now also that of %s", n, c.Environment, by),
+			"take that away, or destroy the environment and name another subnet")
+	}
 	if _, err := os.Stat(filepath.Join("/sys/class/net", n.bridge())); errors.Is(err, fs.ErrNotExist) {
 		if err := run(ctx, "", "ip", "link", "add", n.bridge(), "type", "bridge"); err != nil {
 			return err

@@ -107,12 +107,19 @@ func takenBy(c Config, p netip.Prefix) (string, error) {
 			return "environment " + other.Environment, nil
 		}
 	}
+	return routeInto(p, "")
+}
+
+// routeInto names a route of this machine into p that is not over the link of
+// that name; "" when there is none. Default routes don't count, nor do the
+// halves that some VPNs make of theirs: a more precise one goes before them.
+func routeInto(p netip.Prefix, but string) (string, error) {
 	routes, err := readRoutes()
 	if err != nil {
 		return "", err
 	}
 	for _, route := range routes {
-		if route.to.Bits() > 0 && route.to.Overlaps(p) {
+		if route.to.Bits() >= 8 && route.to.Overlaps(p) && route.link != but {
 			return fmt.Sprintf("the route to %s over %s", route.to, route.link), nil
 		}
 	}
