@@ -35,7 +35,27 @@ func (s configureStep) Plan(ctx context.Context) (plan converge.Plan, err error)
 	return plan, err
 }
 
-func (s configureStep) Apply(ctx context.Context, p converge.Plan) (err error) {
+func (s configureStep) Apply(ctx context.Context, p converge.Plan) error {
+	err := s.apply(ctx, p)
+	if !isStuck(err) {
+		return err
+	}
+	if err := s.stepDown(ctx); err != nil {
+		return err
+	}
+	left, err := s.Plan(ctx) // the device may turn out to have been stored after all
+	if err != nil {
+		return err
+	}
+	for _, c := range left.Changes {
+		if !slices.ContainsFunc(p.Changes, func(planned converge.Change) bool { return sameChange(planned, c) }) {
+			return fmt.Errorf("the configuration of Vault: %w", converge.ErrStale)
+		}
+	}
+	return s.apply(ctx, left)
+}
+
+func (s configureStep) apply(ctx context.Context, p converge.Plan) (err error) {
 	w, err := s.open(ctx)
 	if err != nil {
 		return err

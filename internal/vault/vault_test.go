@@ -29,6 +29,7 @@ func TestVault(t *testing.T) {
 	t.Run("a lost answer is said to be lost", func(t *testing.T) { testLostAnswer(t, g) })
 	t.Run("a cancelled run keeps the answer", func(t *testing.T) { testCancelled(t, g) })
 	t.Run("a bucket that loses things is found out in time", func(t *testing.T) { testUnreadable(t, g) })
+	t.Run("half of an audit device is got rid of", func(t *testing.T) { testStuck(t, g) })
 	t.Run("the steps keep the contract of a step", func(t *testing.T) { testConformance(t, g) })
 	t.Run("a killed run goes on", func(t *testing.T) { testCrashes(t, g) })
 }

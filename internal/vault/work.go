@@ -13,6 +13,7 @@ import (
 
 // work is one look at the configuration, with the session that it is done in.
 type work struct {
+	pod     Pod // the active one
 	session session
 	root    bool // the session's token is the root token
 	escrow  *custody.Escrow
@@ -40,6 +41,7 @@ func (s configureStep) open(ctx context.Context) (*work, error) {
 	if !ok || !w.journal.Safe() || w.journal.State == custody.Intent || w.journal.State == custody.Destroyed {
 		return nil, nil
 	}
+	w.pod = at.pod
 	if w.items, err = s.v.managed(); err != nil {
 		return nil, err
 	}
