@@ -91,7 +91,9 @@ func (s *Session) apply(c chosen) converge.Step {
 			}
 			return cluster.Apply(ctx, plan)
 		},
-		destroy: func(ctx context.Context) error { return s.removeObjects(ctx, c.Name) },
+		destroy: func(ctx context.Context) error {
+			return s.removeObjects(ctx, func(addon string) bool { return addon == c.Name })
+		},
 	}
 }
 

@@ -58,10 +58,10 @@ func (s *Session) leaveMachine(ctx context.Context, purge bool) error {
 	return err
 }
 
-// removeObjects deletes what an add-on's releases put into the cluster. Nodes on
+// removeObjects deletes what the releases of some add-ons put into the cluster. Nodes on
 // this machine go with all that is on them, so there nothing has to be deleted;
 // elsewhere this frees what a cloud made for the objects.
-func (s *Session) removeObjects(ctx context.Context, name string) error {
+func (s *Session) removeObjects(ctx context.Context, of func(addon string) bool) error {
 	if s.local != nil {
 		return nil
 	}
@@ -78,12 +78,15 @@ func (s *Session) removeObjects(ctx context.Context, name string) error {
 		return err
 	}
 	inventory, err := s.inventory(ctx)
+	if errors.Is(err, converge.ErrNotYet) {
+		return nil // no key, so there never was a release
+	}
 	if err != nil {
 		return err
 	}
 	refs := []kube.Ref{}
 	for _, r := range inventory.Refs {
-		if r.Addon == name {
+		if of(r.Addon) {
 			refs = append(refs, kubeRef(r))
 		}
 	}

@@ -73,9 +73,13 @@ func (s *Session) storeConfig(ctx context.Context, write bool) (*store.Config, e
 	}, nil
 }
 
-// openLibrary opens the releases; their digests need a token.
+// openLibrary opens the releases; their digests need a token. Others may be
+// missing, as when an add-on was added to the file and nothing was run since.
 func (s *Session) openLibrary(ctx context.Context) (*release.Library, error) {
 	tokens, err := s.tokens(ctx)
+	if errors.Is(err, converge.ErrNotYet) {
+		tokens, err = s.keeper.Load(ctx, []secret.Spec{releaseKey()})
+	}
 	if err != nil {
 		return nil, err
 	}

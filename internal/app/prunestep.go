@@ -57,6 +57,10 @@ func (s *Session) prune() converge.Step {
 			}
 			return cluster.Delete(ctx, leftovers, kube.DeleteOptions{})
 		},
+		// Add-ons that were taken out of the file and never pruned.
+		destroy: func(ctx context.Context) error {
+			return s.removeObjects(ctx, func(addon string) bool { return !slices.Contains(s.addonNames(), addon) })
+		},
 	}
 }
 
@@ -73,15 +77,14 @@ func (s *Session) leftovers(ctx context.Context) ([]kube.Ref, error) {
 	}
 	wanted := map[kube.Ref]bool{}
 	for _, r := range want.Refs() {
-		wanted[kubeRef(r)] = true
+		wanted[anyVersion(r)] = true
 	}
 	left := []kube.Ref{}
 	for _, r := range inventory.Refs {
-		ref := kubeRef(r)
-		if wanted[ref] {
+		if wanted[anyVersion(r)] {
 			continue
 		}
-		live, err := s.alive(ctx, ref)
+		live, err := s.alive(ctx, kubeRef(r))
 		if err != nil {
 			return nil, err
 		}
@@ -107,4 +110,16 @@ func (s *Session) alive(ctx context.Context, ref kube.Ref) (kube.Ref, error) {
 
 func kubeRef(r release.Ref) kube.Ref {
 	return kube.Ref{APIVersion: r.APIVersion, Kind: r.Kind, Namespace: r.Namespace, Name: r.Name}
+}
+
+// anyVersion is what the versions of one API agree on: an add-on that moves to a
+// newer one still has the same object.
+func anyVersion(r release.Ref) kube.Ref {
+	ref := kubeRef(r)
+	group, _, ok := strings.Cut(r.APIVersion, "/")
+	if !ok {
+		group = "" // v1
+	}
+	ref.APIVersion = group
+	return ref
 }

@@ -99,7 +99,7 @@ func holds(inventory release.Inventory, r *release.Release) bool {
 func (s *Session) forgetRelease(ctx context.Context) error {
 	inventory, err := s.inventory(ctx)
 	if errors.Is(err, converge.ErrNotYet) {
-		return nil // no tokens, so nothing was ever rendered
+		return nil // no key, so there never was a release
 	}
 	if err != nil {
 		return err

@@ -99,7 +99,27 @@ func (s *Session) Plan(ctx context.Context, only string) ([]converge.Planned, er
 			return nil, hint.With(fmt.Errorf("there is no step %q", only), "the steps are %s", strings.Join(s.StepNames(), ", "))
 		}
 	}
+	if err := s.answers(ctx); err != nil {
+		return nil, err
+	}
 	return converge.PlanAll(ctx, items)
+}
+
+// answers refuses, once and not for every step, an existing cluster that cannot be
+// reached or that is not the one to which the environment is bound. What
+// Terraform makes may not be there yet.
+func (s *Session) answers(ctx context.Context) error {
+	if s.env.Spec.Cluster.Terraform != nil {
+		return nil
+	}
+	cluster, err := s.cluster(ctx)
+	if err != nil {
+		return err
+	}
+	if _, err = s.sameCluster(ctx, cluster); errors.Is(err, store.ErrNotFound) {
+		return nil // not bound yet
+	}
+	return err
 }
 
 // Apply carries the plans out and tells observe what happens.

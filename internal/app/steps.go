@@ -21,8 +21,8 @@ func (s *Session) steps() []converge.Item {
 		l.addon(a.Name, s.ready(a))            // until it is what it should be
 		l.hooks(a.Name, s.hooked[a.Name])      // what manifests cannot do: a quorum, an unsealed Vault
 	}
-	l.add(s.prune(), append(l.ends(s.addonNames()), stage)...) // what earlier releases had and this one lacks
-	l.add(s.promote(), prune)                                  // the release is now the current one
+	l.add(s.prune(), append(l.ends(s.addonNames()), binding, stage)...) // what earlier releases had and this one lacks
+	l.add(s.promote(), prune)                                           // the release is now the current one
 	return l.items
 }
 
