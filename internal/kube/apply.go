@@ -104,7 +104,7 @@ func (c *Cluster) rebase(ctx context.Context, p *ObjectPlan, override []string) 
 
 // established waits until the server serves the kinds of a CRD.
 func (c *Cluster) established(ctx context.Context, crd *object) error {
-	err := converge.Until(ctx, crd.Ref.String(), establishedFor, func(ctx context.Context) (bool, string, error) {
+	err := converge.Until(ctx, crd.String(), establishedFor, func(ctx context.Context) (bool, string, error) {
 		live, err := c.get(ctx, crd)
 		if err != nil || live == nil {
 			return false, "not there", unlessPassing(crd.Ref, err)

@@ -4,7 +4,6 @@ package kube
 
 import (
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -18,23 +17,10 @@ import (
 	"clusterup.dev/clusterup/internal/testservers"
 )
 
-// testCluster is one API server for all tests of the package; each uses its own
-// namespace. There are no controllers and no nodes.
-func testCluster(t *testing.T) *Cluster {
-	t.Helper()
-	c, err := Connect(Config{Kubeconfig: testKubeconfig(t)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(c.Close)
-	return c
-}
-
+// testKubeconfig is of an API server without controllers and nodes; tests use a
+// namespace each.
 func testKubeconfig(t *testing.T) string {
 	t.Helper()
-	if path := os.Getenv("CLUSTERUP_TEST_KUBECONFIG"); path != "" {
-		return path
-	}
 	return testservers.APIServer(t)
 }
 

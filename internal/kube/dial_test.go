@@ -52,7 +52,7 @@ func forwarder(t *testing.T) *Cluster {
 			t.Error(err)
 			return
 		}
-		defer conn.Close()
+		defer func() { _ = conn.Close() }()
 		failed, data := <-streams, <-streams
 		go serveStreams(data, failed)
 		<-conn.CloseChan()
@@ -67,8 +67,7 @@ func forwarder(t *testing.T) *Cluster {
 
 // serveStreams does what a kubelet does with a connection.
 func serveStreams(data, failed httpstream.Stream) {
-	defer data.Close()
-	defer failed.Close()
+	defer func() { _, _ = failed.Close(), data.Close() }()
 	conn, err := net.Dial("tcp", "127.0.0.1:"+data.Headers().Get(corev1.PortHeader))
 	if err != nil {
 		_, _ = fmt.Fprintf(failed, "error forwarding port: %v", err)

@@ -33,20 +33,32 @@ func TestDifferences(t *testing.T) {
 		{"equal", "spec: {a: 1}", "spec: {a: 1}", nil},
 		{"status does not count", "status: {a: 1}", "status: {a: 2}", nil},
 		{"scalar", "spec: {a: 1}", "spec: {a: 2}", []converge.Field{{Path: "spec.a", Old: "1", New: "2"}}},
-		{"a map that comes is told by its fields", "spec: {}", "spec: {m: {a: x, b: {c: true}}}",
-			[]converge.Field{{Path: "spec.m.a", New: "x"}, {Path: "spec.m.b.c", New: "true"}}},
+		{
+			"a map that comes is told by its fields", "spec: {}", "spec: {m: {a: x, b: {c: true}}}",
+			[]converge.Field{{Path: "spec.m.a", New: "x"}, {Path: "spec.m.b.c", New: "true"}},
+		},
 		{"an empty map that comes", "spec: {}", "spec: {m: {}}", []converge.Field{{Path: "spec.m", New: "{}"}}},
-		{"items by name", "spec: {l: [{name: a, v: 1}, {name: b, v: 2}]}", "spec: {l: [{name: a, v: 1}, {name: c, v: 3}]}",
-			[]converge.Field{{Path: "spec.l[name=b]", Old: `{"name":"b","v":2}`}, {Path: "spec.l[name=c]", New: `{"name":"c","v":3}`}}},
-		{"the order of named items", "spec: {l: [{name: a}, {name: b}]}", "spec: {l: [{name: b}, {name: a}]}",
-			[]converge.Field{{Path: "spec.l", Old: `["a","b"]`, New: `["b","a"]`}}},
-		{"items by position", "spec: {l: [x, v]}", "spec: {l: [x, z, w]}",
-			[]converge.Field{{Path: "spec.l[1]", Old: "v", New: "z"}, {Path: "spec.l[2]", New: "w"}}},
-		{"a key that needs quotes", "metadata: {annotations: {a.b/c: x}}", "metadata: {annotations: {a.b/c: z}}",
-			[]converge.Field{{Path: `metadata.annotations["a.b/c"]`, Old: "x", New: "z"}}},
+		{
+			"items by name", "spec: {l: [{name: a, v: 1}, {name: b, v: 2}]}", "spec: {l: [{name: a, v: 1}, {name: c, v: 3}]}",
+			[]converge.Field{{Path: "spec.l[name=b]", Old: `{"name":"b","v":2}`}, {Path: "spec.l[name=c]", New: `{"name":"c","v":3}`}},
+		},
+		{
+			"the order of named items", "spec: {l: [{name: a}, {name: b}]}", "spec: {l: [{name: b}, {name: a}]}",
+			[]converge.Field{{Path: "spec.l", Old: `["a","b"]`, New: `["b","a"]`}},
+		},
+		{
+			"items by position", "spec: {l: [x, v]}", "spec: {l: [x, z, w]}",
+			[]converge.Field{{Path: "spec.l[1]", Old: "v", New: "z"}, {Path: "spec.l[2]", New: "w"}},
+		},
+		{
+			"a key that needs quotes", "metadata: {annotations: {a.b/c: x}}", "metadata: {annotations: {a.b/c: z}}",
+			[]converge.Field{{Path: `metadata.annotations["a.b/c"]`, Old: "x", New: "z"}},
+		},
 		{"another type", "spec: {a: [1]}", "spec: {a: b}", []converge.Field{{Path: "spec.a", Old: "[1]", New: "b"}}},
-		{"kubectl's copy is masked", "metadata: {annotations: {kubectl.kubernetes.io/last-applied-configuration: s3cret}}", "metadata: {}",
-			[]converge.Field{{Path: `metadata.annotations["kubectl.kubernetes.io/last-applied-configuration"]`, Old: "(secret)"}}},
+		{
+			"kubectl's copy is masked", "metadata: {annotations: {kubectl.kubernetes.io/last-applied-configuration: s3cret}}", "metadata: {}",
+			[]converge.Field{{Path: `metadata.annotations["kubectl.kubernetes.io/last-applied-configuration"]`, Old: "(secret)"}},
+		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			got := differences(thing(t, test.live), thing(t, test.after))

@@ -119,29 +119,39 @@ spec:
 ` + spec
 	}
 	for _, test := range []struct{ name, text, want string }{
-		{"crash", deployment(`      containers: [{name: web, image: "docker.io/hashicorp/consul:1.22.5", command: [/bin/consul, agent, -nonsense]}]`),
-			"crash: exit code 1, "},
-		{"config", deployment(`      containers: [{name: web, image: "docker.io/hashicorp/consul:1.22.5", envFrom: [{secretRef: {name: absent}}]}]`),
-			`container configuration: secret "absent" not found`},
-		{"schedule", deployment(`      containers: [{name: web, image: "docker.io/hashicorp/consul:1.22.5", resources: {requests: {cpu: "1000"}}}]`),
-			"Insufficient cpu"},
+		{
+			"crash", deployment(`      containers: [{name: web, image: "docker.io/hashicorp/consul:1.22.5", command: [/bin/consul, agent, -nonsense]}]`),
+			"crash: exit code 1, ",
+		},
+		{
+			"config", deployment(`      containers: [{name: web, image: "docker.io/hashicorp/consul:1.22.5", envFrom: [{secretRef: {name: absent}}]}]`),
+			`container configuration: secret "absent" not found`,
+		},
+		{
+			"schedule", deployment(`      containers: [{name: web, image: "docker.io/hashicorp/consul:1.22.5", resources: {requests: {cpu: "1000"}}}]`),
+			"Insufficient cpu",
+		},
 		{"image", deployment(`      containers: [{name: web, image: "Example.com/No Such"}]`), "bad image name"},
 		{"absent", deployment(`      containers: [{name: web, image: "registry.invalid/none:1"}]`), "image pull"},
 		{"quota", "apiVersion: v1\nkind: ResourceQuota\nmetadata: {name: none, namespace: NS}\nspec: {hard: {pods: 0}}\n---\n" +
 			deployment(`      containers: [{name: web, image: "docker.io/hashicorp/consul:1.22.5"}]`), "exceeded quota: none"},
-		{"volume", deployment(`      containers: [{name: web, image: "docker.io/hashicorp/consul:1.22.5"}]
+		{
+			"volume", deployment(`      containers: [{name: web, image: "docker.io/hashicorp/consul:1.22.5"}]
       volumes: [{name: data, persistentVolumeClaim: {claimName: data}}]`) + "\n---\n" + `apiVersion: v1
 kind: PersistentVolumeClaim
 metadata: {name: data, namespace: NS}
 spec: {storageClassName: nowhere, accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Mi}}}`,
-			`storageclass.storage.k8s.io "nowhere" not found`},
-		{"job", `apiVersion: batch/v1
+			`storageclass.storage.k8s.io "nowhere" not found`,
+		},
+		{
+			"job", `apiVersion: batch/v1
 kind: Job
 metadata: {name: web, namespace: NS}
 spec:
   backoffLimit: 0
   template: {spec: {restartPolicy: Never, containers: [{name: web, image: "docker.io/hashicorp/consul:1.22.5", command: [/bin/consul, nonsense]}]}}`,
-			"failed: Job has reached the specified backoff limit"},
+			"failed: Job has reached the specified backoff limit",
+		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

@@ -59,29 +59,57 @@ func TestPodCauses(t *testing.T) {
 		want   string
 	}{
 		{"ready", corev1.PodStatus{Conditions: []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}}}, ""},
-		{"unschedulable", corev1.PodStatus{Conditions: []corev1.PodCondition{
-			{Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Message: "0/3 nodes are available: 3 Insufficient cpu."}}},
-			"pod web: unschedulable: 0/3 nodes are available: 3 Insufficient cpu."},
-		{"no such image", corev1.PodStatus{ContainerStatuses: []corev1.ContainerStatus{
-			{Name: "a", State: waiting("ImagePullBackOff", `Back-off pulling image "x": ErrImagePull: not found`)}}},
-			`pod web: container a: image not found: Back-off pulling image "x": ErrImagePull: not found`},
-		{"registry away", corev1.PodStatus{ContainerStatuses: []corev1.ContainerStatus{
-			{Name: "a", State: waiting("ErrImagePull", `dial tcp: i/o timeout`)}}},
-			`pod web: container a: image pull: dial tcp: i/o timeout`},
-		{"crash loop of an init container", corev1.PodStatus{InitContainerStatuses: []corev1.ContainerStatus{
-			{Name: "init", RestartCount: 4, State: waiting("CrashLoopBackOff", "back-off 40s"), LastTerminationState: corev1.ContainerState{Terminated: crash}}}},
-			"pod web: container init: crash: exit code 3, 4 restarts"},
-		{"probe", corev1.PodStatus{ContainerStatuses: []corev1.ContainerStatus{
-			{Name: "a", Started: new(true), State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}}}},
-			"pod web: container a: not ready: it runs, but its readiness probe does not succeed"},
-		{"init container at work", corev1.PodStatus{InitContainerStatuses: []corev1.ContainerStatus{
-			{Name: "init", Started: new(true), State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}}}},
-			"pod web: container init: starting: it still runs, and the others wait for its end"},
-		{"just made", corev1.PodStatus{ContainerStatuses: []corev1.ContainerStatus{{Name: "a", State: waiting("ContainerCreating", "")}}},
-			"pod web: starting: on node n, ContainerCreating"},
+		{
+			"unschedulable",
+			corev1.PodStatus{Conditions: []corev1.PodCondition{
+				{Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Message: "0/3 nodes are available: 3 Insufficient cpu."},
+			}},
+			"pod web: unschedulable: 0/3 nodes are available: 3 Insufficient cpu.",
+		},
+		{
+			"no such image",
+			corev1.PodStatus{ContainerStatuses: []corev1.ContainerStatus{
+				{Name: "a", State: waiting("ImagePullBackOff", `Back-off pulling image "x": ErrImagePull: not found`)},
+			}},
+			`pod web: container a: image not found: Back-off pulling image "x": ErrImagePull: not found`,
+		},
+		{
+			"registry away",
+			corev1.PodStatus{ContainerStatuses: []corev1.ContainerStatus{
+				{Name: "a", State: waiting("ErrImagePull", `dial tcp: i/o timeout`)},
+			}},
+			`pod web: container a: image pull: dial tcp: i/o timeout`,
+		},
+		{
+			"crash loop of an init container",
+			corev1.PodStatus{InitContainerStatuses: []corev1.ContainerStatus{
+				{Name: "init", RestartCount: 4, State: waiting("CrashLoopBackOff", "back-off 40s"), LastTerminationState: corev1.ContainerState{Terminated: crash}},
+			}},
+			"pod web: container init: crash: exit code 3, 4 restarts",
+		},
+		{
+			"probe",
+			corev1.PodStatus{ContainerStatuses: []corev1.ContainerStatus{
+				{Name: "a", Started: new(true), State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}},
+			}},
+			"pod web: container a: not ready: it runs, but its readiness probe does not succeed",
+		},
+		{
+			"init container at work",
+			corev1.PodStatus{InitContainerStatuses: []corev1.ContainerStatus{
+				{Name: "init", Started: new(true), State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}},
+			}},
+			"pod web: container init: starting: it still runs, and the others wait for its end",
+		},
+		{
+			"just made",
+			corev1.PodStatus{ContainerStatuses: []corev1.ContainerStatus{{Name: "a", State: waiting("ContainerCreating", "")}}},
+			"pod web: starting: on node n, ContainerCreating",
+		},
 	} {
 		pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "web"}, Status: test.status, Spec: corev1.PodSpec{
-			NodeName: "n", InitContainers: []corev1.Container{{Name: "init"}}}}
+			NodeName: "n", InitContainers: []corev1.Container{{Name: "init"}},
+		}}
 		got := ""
 		if causes := podCauses(pod); len(causes) > 0 {
 			got = causes[0].String()

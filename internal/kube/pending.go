@@ -102,7 +102,7 @@ func (c *Cluster) bindsLater(ctx context.Context, claim *unstructured.Unstructur
 func (c *Cluster) report(ctx context.Context, waiting []*unready, ends func(*unready, cause) bool) []Pending {
 	pending := make([]Pending, 0, len(waiting))
 	for _, w := range waiting {
-		p := Pending{Subject: w.Ref.String(), Reason: w.verdict.reason, Fatal: w.verdict.failed}
+		p := Pending{Subject: w.String(), Reason: w.verdict.reason, Fatal: w.verdict.failed}
 		worst := -1
 		for i, cause := range w.causes {
 			fatal := ends(w, cause) // each has to be asked: it is remembered

@@ -56,7 +56,7 @@ func (c *Cluster) Wait(ctx context.Context, objs []*unstructured.Unstructured, o
 
 func subject(objects []*object) string {
 	if len(objects) == 1 {
-		return objects[0].Ref.String()
+		return objects[0].String()
 	}
 	return fmt.Sprintf("%d objects", len(objects))
 }
@@ -125,7 +125,7 @@ func (w *waiter) step(ctx context.Context) (done bool, err error) {
 		return false, w.passing(ctx, err)
 	}
 	w.pending = w.cluster.report(ctx, waiting, func(u *unready, c cause) bool {
-		return w.seen.ends(u.Ref.String(), c, w.asked)
+		return w.seen.ends(u.String(), c, w.asked)
 	})
 	converge.Progress(ctx, "%s", summary(w.pending))
 	for _, p := range w.pending {

@@ -130,7 +130,8 @@ spec:
 	expect("quota: pods is forbidden: exceeded quota: small")
 	pod := &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{Name: "web-1-x", Namespace: "ends", Labels: map[string]string{"app": "web"}, OwnerReferences: []metav1.OwnerReference{
-			{APIVersion: "apps/v1", Kind: "ReplicaSet", Name: "web-1", UID: set.GetUID(), Controller: new(true)}}},
+			{APIVersion: "apps/v1", Kind: "ReplicaSet", Name: "web-1", UID: set.GetUID(), Controller: new(true)},
+		}},
 		Spec: corev1.PodSpec{NodeName: "node-1", Containers: []corev1.Container{{Name: "web", Image: "example.com/web:1.0"}}},
 	}
 	if _, err := c.typed.CoreV1().Pods("ends").Create(t.Context(), pod, metav1.CreateOptions{}); err != nil {
