@@ -3,10 +3,12 @@
 package localcluster
 
 import (
+	"archive/tar"
 	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -55,7 +57,7 @@ func unpackedImages(ctx context.Context, c Config) (string, error) {
 	return dir, unpack(ctx, archives, dir)
 }
 
-// imagesKey changes when any archive does.
+// imagesKey changes when an image of any archive does.
 func imagesKey(servers string) (string, error) {
 	archives, err := imageArchives(servers)
 	if err != nil {
@@ -63,13 +65,32 @@ func imagesKey(servers string) (string, error) {
 	}
 	key := sha256.New()
 	for _, a := range archives {
-		info, err := os.Stat(a)
+		manifest, err := archiveManifest(a)
 		if err != nil {
 			return "", err
 		}
-		fmt.Fprintln(key, filepath.Base(a), info.Size(), info.ModTime().UnixNano())
+		fmt.Fprintf(key, "%s %d %s\n", filepath.Base(a), len(manifest), manifest)
 	}
 	return fmt.Sprintf("%x", key.Sum(nil)[:8]), nil
+}
+
+// archiveManifest reads what names the archive's images by their digests. It
+// seeks over the layers.
+func archiveManifest(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	for r := tar.NewReader(f); ; {
+		h, err := r.Next()
+		if err != nil {
+			return nil, fmt.Errorf("find the manifest in %s: %w", path, err)
+		}
+		if h.Name == "manifest.json" {
+			return io.ReadAll(io.LimitReader(r, 1<<20))
+		}
+	}
 }
 
 // imageArchives are the archives where they really lie.
