@@ -7,5 +7,3 @@ import (
 )
 
 func unreachable(t *testing.T, w *world) {}
-func contract(t *testing.T, w *world)    {}
-func interrupted(t *testing.T, w *world) {}
