@@ -57,23 +57,19 @@ func newDiff(s Streams, f *flags) *cobra.Command {
 		Use: "diff ENV", Short: "Print the plan, all layers; exit code 2 when there are changes",
 		Args: environmentArg,
 		RunE: func(c *cobra.Command, args []string) error {
-			ctx, cancel, a, err := f.open(c.Context(), s, args[0], "diff")
-			defer cancel()
-			if err != nil {
+			return f.look(c.Context(), s, args[0], "diff", func(ctx context.Context, session *app.Session) error {
+				planned, err := session.Plan(ctx, "")
+				if err != nil && !pending(planned) && f.format == "text" {
+					return err // "nothing to do" would be a guess
+				}
+				if writeErr := f.writePlan(s, planned); writeErr != nil {
+					return writeErr
+				}
+				if err == nil && pending(planned) {
+					return exitCode(ExitChanges)
+				}
 				return err
-			}
-			session, err := a.Look(ctx)
-			if err != nil {
-				return err
-			}
-			planned, err := session.Plan(ctx, "")
-			if writeErr := f.writePlan(s, planned); writeErr != nil {
-				return writeErr
-			}
-			if err == nil && pending(planned) {
-				return exitCode(ExitChanges)
-			}
-			return err
+			})
 		},
 	}
 }

@@ -12,6 +12,9 @@ import (
 	"os"
 	"strings"
 
+	"github.com/go-logr/logr"
+	"k8s.io/klog/v2"
+
 	"clusterup.dev/clusterup/internal/hint"
 	"clusterup.dev/clusterup/internal/localcluster"
 )
@@ -41,6 +44,7 @@ func Main(ctx context.Context, args []string, s Streams) int {
 	if len(args) > 0 && args[0] == localcluster.Command {
 		return exit(s.Err, localcluster.Main(ctx, args[1:], s.Out, s.Err))
 	}
+	klog.SetLogger(logr.Discard()) // client-go would write to stderr beside the progress
 	root := newRoot(s)
 	root.SetArgs(args)
 	return exit(s.Err, root.ExecuteContext(ctx))
