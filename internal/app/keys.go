@@ -17,8 +17,12 @@ import (
 
 // openKeys reads the runner's own identity and everybody's public keys. In a
 // development environment whose operator is the runner, an identity is made when
-// there is none and the session may write.
+// there is none and the session may write. From here on secrets are in memory, so
+// core dumps are off.
 func (s *Session) openKeys(write bool) error {
+	if err := custody.NoDumps(); err != nil {
+		return err
+	}
 	path, err := s.identityPath()
 	if err != nil {
 		return err

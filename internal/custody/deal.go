@@ -29,6 +29,9 @@ func (e *NeedHolders) Error() string {
 	return fmt.Sprintf("%s can only be opened by %s", e.What, strings.Join(e.Names, ", "))
 }
 
+// ExitCode is that of a run which cannot go on before somebody comes.
+func (*NeedHolders) ExitCode() int { return 3 }
+
 // Deal stores every share of the answer under its holder's name, reads each
 // back, and records Stored. Those that an earlier try stored stay as they are.
 func (e *Escrow) Deal(ctx context.Context, j Journal) (Journal, error) {
