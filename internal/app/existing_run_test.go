@@ -5,15 +5,11 @@ package app
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
-
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"clusterup.dev/clusterup/internal/converge"
 )
@@ -117,49 +113,4 @@ func lines(planned []converge.Planned) string {
 		}
 	}
 	return b.String()
-}
-
-// level reads the ConfigMap's value; "" when the ConfigMap is not there.
-func (w *world) has(t *testing.T, name string) bool {
-	t.Helper()
-	_, err := w.client.CoreV1().ConfigMaps(w.namespace()).Get(t.Context(), name, metav1.GetOptions{})
-	if err != nil && !apierrors.IsNotFound(err) {
-		t.Fatal(err)
-	}
-	return err == nil
-}
-
-// settings reads the level that is in the cluster.
-func (w *world) settings(t *testing.T) string {
-	t.Helper()
-	m, err := w.client.CoreV1().ConfigMaps(w.namespace()).Get(t.Context(), "settings", metav1.GetOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return m.Data["level"]
-}
-
-// keys lists what the bucket holds.
-func (w *world) keys(t *testing.T) []string {
-	t.Helper()
-	entries, err := w.bucket.List(t.Context(), "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	keys := []string{}
-	for _, e := range entries {
-		keys = append(keys, e.Key)
-	}
-	return keys
-}
-
-// current is the digest that the pointer names.
-func (w *world) current(t *testing.T) string {
-	t.Helper()
-	data, _, err := w.bucket.Get(t.Context(), "current.json")
-	var pointer struct{ Release string }
-	if err = errors.Join(err, json.Unmarshal(data, &pointer)); err != nil {
-		t.Fatal(err)
-	}
-	return pointer.Release
 }

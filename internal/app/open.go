@@ -3,10 +3,12 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"os"
+	"time"
 
 	"clusterup.dev/clusterup/internal/converge"
 	"clusterup.dev/clusterup/internal/hint"
@@ -30,7 +32,7 @@ func (s *Session) open(ctx context.Context, write bool) error {
 	}
 	s.bucket = store.Empty{}
 	if config != nil {
-		if s.whole, err = store.Open(ctx, *config); err != nil {
+		if s.whole, err = openStore(ctx, *config); err != nil {
 			return err
 		}
 		s.bucket = s.whole
@@ -71,6 +73,22 @@ func (s *Session) storeConfig(ctx context.Context, write bool) (*store.Config, e
 		Bucket: access.Bucket, Prefix: s.Name(), Region: access.Region, Endpoint: access.Endpoint, PathStyle: true,
 		AccessKey: access.AccessKey, SecretKey: access.SecretKey,
 	}, nil
+}
+
+// storeTimeout is how long a store may take for its first answer.
+const storeTimeout = 10 * time.Second
+
+// openStore does not wait for a store that accepts connections and says nothing.
+func openStore(ctx context.Context, config store.Config) (*store.S3, error) {
+	soon, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	opened, err := store.Open(soon, config)
+	if err != nil && soon.Err() != nil && ctx.Err() == nil {
+		where := cmp.Or(config.Endpoint, "AWS")
+		return nil, hint.With(fmt.Errorf("open the store s3://%s: %s does not answer within %s", config.Bucket, where, storeTimeout),
+			"look at the S3 server, or correct spec.store.endpoint")
+	}
+	return opened, err
 }
 
 // openLibrary opens the releases; their digests need a token. Others may be
@@ -120,6 +138,9 @@ func (s *Session) connect(ctx context.Context) (*kube.Cluster, error) {
 	}
 	if err := cluster.Reachable(ctx); err != nil {
 		cluster.Close()
+		if hint.Of(err) == "" {
+			err = hint.With(err, "check that the kubeconfig names an API server, and that it is well")
+		}
 		return nil, err
 	}
 	return cluster, nil
