@@ -61,7 +61,7 @@ func secretStays(t *testing.T, w *world) {
 	}
 
 	for _, form := range []string{password, base64.StdEncoding.EncodeToString([]byte(password)), "by-hand-0123456789"} {
-		w.searchFor(t, []byte(form), filepath.Join(w.s3.Data, w.s3.Bucket))
+		w.searchFor(t, []byte(form), filepath.Join(w.s3.Data, w.s3.Bucket, w.name))
 	}
 }
 

@@ -33,13 +33,6 @@ type world struct {
 func newWorld(t *testing.T, s servers, name string) *world {
 	t.Helper()
 	w := &world{servers: s, name: name, dir: t.TempDir(), level: "info", addons: []string{"demo"}, client: clientOf(t, s.kubeconfig)}
-	for key, value := range map[string]string{
-		"AWS_ACCESS_KEY_ID": s.s3.AccessKey, "AWS_SECRET_ACCESS_KEY": s.s3.SecretKey.RevealString(),
-		"AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null", "AWS_EC2_METADATA_DISABLED": "true",
-		"AWS_PROFILE": "", "AWS_SESSION_TOKEN": "", "AWS_CA_BUNDLE": "",
-	} {
-		t.Setenv(key, value)
-	}
 	w.identity = filepath.Join(w.dir, "identity.txt")
 	made, err := secret.CreateIdentity(w.identity)
 	if err != nil {
