@@ -4,6 +4,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -28,6 +29,8 @@ type flags struct {
 	identity string
 
 	allowPrune bool // of create and reconcile
+
+	cause func() error // why the run was stopped, if it was; nil before open
 }
 
 func newRoot(s Streams) *cobra.Command {
@@ -60,7 +63,24 @@ func newRoot(s Streams) *cobra.Command {
 		newCreate(s, f), newDiff(s, f), newReconcile(s, f), newStatus(s, f),
 		newKubeconfig(s, f), newRender(s, f), newUnlock(s, f), newDestroy(s, f), newVersion(s),
 	)
+	for _, c := range root.Commands() {
+		run := c.RunE
+		c.RunE = func(c *cobra.Command, args []string) error { return f.orStopped(run(c, args)) }
+	}
 	return root
+}
+
+// orStopped says that the run was stopped, instead of what that tore.
+func (f *flags) orStopped(err error) error {
+	var code exitCode
+	if err == nil || f.cause == nil || errors.As(err, &code) {
+		return err
+	}
+	cause := f.cause()
+	if cause == nil || errors.Is(err, cause) {
+		return err
+	}
+	return hint.With(fmt.Errorf("stopped: %w", cause), "run it again: it goes on from here; --timeout gives it longer")
 }
 
 func newVersion(s Streams) *cobra.Command {
@@ -96,6 +116,12 @@ func (f *flags) open(ctx context.Context, s Streams, name, operation string) (co
 		timeout = a.Timeout()
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, timeout, fmt.Errorf("the run's deadline of %s has passed", timeout))
+	f.cause = func() error {
+		if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) { // that is cancel, at its end
+			return cause
+		}
+		return nil
+	}
 	return ctx, cancel, a, nil
 }
 
