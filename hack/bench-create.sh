@@ -121,7 +121,7 @@ clusterup() {
 	local log=$work/$1.log start watcher status=0
 	shift
 	start=${EPOCHREALTIME/./}
-	HOME=$work/home NO_COLOR=1 "$work/bin/clusterup" "$@" >"$log" 2>&1 </dev/null 9>&- &
+	HOME=$work/home NO_COLOR=1 setpriv --pdeathsig TERM "$work/bin/clusterup" "$@" >"$log" 2>&1 </dev/null 9>&- &
 	running=$!
 	watch "$running" >"$work/peak" 9>&- &
 	watcher=$!
@@ -155,7 +155,7 @@ capture() {
 
 bare() {
 	local status=0
-	setsid "$repository/hack/bench/bare.sh" "$work/manifests" "$work/bare.steps" >"$work/bare.log" 2>&1 </dev/null 9>&- &
+	setpriv --pdeathsig TERM setsid "$repository/hack/bench/bare.sh" "$work/manifests" "$work/bare.steps" >"$work/bare.log" 2>&1 </dev/null 9>&- &
 	running=-$!
 	wait "${running#-}" || status=$?
 	running=""

@@ -117,11 +117,13 @@ remove_cgroups() {
 
 # take_away removes all that this script makes, whether it is there or not.
 take_away() {
-	local i pid
-	for pid in "${nodes[@]}"; do
-		kill -KILL "$pid" 2>/dev/null || true
-		wait "$pid" 2>/dev/null || true
+	local holder child pid i
+	for holder in "${nodes[@]}"; do
+		# Its one child, the node's first process, takes all of the node along.
+		child=$(cat "/proc/$holder/task/$holder/children" 2>/dev/null || true)
+		kill -KILL "${child%% *}" 2>/dev/null || kill -KILL "$holder" 2>/dev/null || true
 	done
+	for holder in "${nodes[@]}"; do wait "$holder" 2>/dev/null || true; done
 	for pid in $(jobs -p); do kill -TERM "$pid" 2>/dev/null || true; done
 	wait
 	for i in 1 2 3; do ip link delete "$bridge-$i" 2>/dev/null || true; done
