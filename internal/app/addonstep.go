@@ -67,7 +67,7 @@ func (s *Session) apply(c chosen) converge.Step {
 			if err != nil {
 				return converge.Plan{}, err
 			}
-			plan, err := cluster.Plan(ctx, objects, kube.Options{})
+			plan, err := cluster.Plan(ctx, objects, kube.Options{Refuse: s.notOurs})
 			if err != nil {
 				return converge.Plan{}, err
 			}

@@ -3,6 +3,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -17,7 +18,8 @@ import (
 
 const nodesTimeout = 3 * time.Minute
 
-// nodes waits until the API server answers and every node is ready.
+// nodes waits until the API server answers and every node is ready; of a cluster
+// that was there already, one.
 func (s *Session) nodes() converge.Step {
 	return step{
 		name: nodes,
@@ -56,7 +58,10 @@ func (s *Session) nodesReady(ctx context.Context) (done bool, pending string, er
 			pending = n.Name + " " + n.Reason
 		}
 	}
-	want := max(s.wantNodes(), 1)
+	want := s.wantNodes()
+	if want == 0 { // somebody else's nodes come and go: one is enough to begin
+		return ready > 0, cmp.Or(pending, "there is none"), nil
+	}
 	if len(all) < want {
 		pending = fmt.Sprintf("%d of %d have joined", len(all), want)
 	}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"clusterup.dev/clusterup/internal/converge"
@@ -21,34 +22,53 @@ func (s *Session) Destroy(ctx context.Context, purge bool, observe func(converge
 		return "", err
 	}
 	left := "tokens, releases and key shares stay in the bucket (--purge deletes them)"
-	if purge {
-		if err := s.whole.DeletePrefix(ctx, store.LockKey); err != nil {
+	switch {
+	case s.whole == nil:
+		left = "nothing is left"
+	case purge:
+		if err := s.whole.DeletePrefix(ctx, func(key string) bool { return !own(key) }); err != nil {
 			return "", fmt.Errorf("emptying the bucket: %w", err)
 		}
 		left = "nothing is left"
 	}
-	s.Close() // what comes now takes the lock away, or the store with it
-	switch {
-	case s.local != nil:
-		return left, s.leaveMachine(s.outer, purge)
-	case purge:
-		return left, s.whole.DeletePrefix(s.outer)
+	if s.local != nil {
+		return left, s.leaveMachine(ctx, purge)
+	}
+	s.Close()
+	if purge { // the lock goes last, and only if nobody has taken it again
+		if was, err := store.Inspect(s.outer, s.whole); err == nil && !was.Held {
+			return left, s.bucket.Delete(s.outer, store.LockKey)
+		}
 	}
 	return left, nil
 }
 
-// leaveMachine stops the local store, which is the last thing that runs, and
-// proves that nothing of the environment is left on this machine.
+// own reports whether a key below the store's prefix is one that clusterup
+// writes. Others may keep things there too, another environment among them.
+func own(key string) bool {
+	family, rest, inFolder := strings.Cut(key, "/")
+	if !inFolder {
+		return slices.Contains([]string{bindingKey, "current.json"}, key)
+	}
+	folders := []string{"terraform", "tokens", "objects", "releases", "attempts", "vault", "keys"}
+	return rest != "" && slices.Contains(folders, family)
+}
+
+// leaveMachine takes back what the environment holds of this machine while the
+// run lock is still held, stops the local store, in which the lock is, and proves
+// that nothing is left.
 func (s *Session) leaveMachine(ctx context.Context, purge bool) error {
+	// Terraform's module has done this already, unless its state was empty.
+	if err := localcluster.Remove(ctx, *s.local); err != nil {
+		return err
+	}
+	s.Close()
+	ctx = s.outer // the lease has ended
 	end := localcluster.StopStore
 	if purge {
 		end = localcluster.PurgeStore
 	}
 	if err := end(ctx, *s.local); err != nil {
-		return err
-	}
-	// Terraform's module has done this already, unless its state was empty.
-	if err := localcluster.Remove(ctx, *s.local); err != nil {
 		return err
 	}
 	left, err := localcluster.LeftBehind(ctx, *s.local)
@@ -78,16 +98,20 @@ func (s *Session) removeObjects(ctx context.Context, of func(addon string) bool)
 		return err
 	}
 	inventory, err := s.inventory(ctx)
-	if errors.Is(err, converge.ErrNotYet) {
-		return nil // no key, so there never was a release
-	}
 	if err != nil {
 		return err
 	}
 	refs := []kube.Ref{}
 	for _, r := range inventory.Refs {
-		if of(r.Addon) {
-			refs = append(refs, kubeRef(r))
+		if !of(r.Addon) {
+			continue
+		}
+		live, err := cluster.Get(ctx, kubeRef(r))
+		if err != nil {
+			return err
+		}
+		if live != nil && s.deletable(live) {
+			refs = append(refs, kube.RefOf(live)) // with its UID: not what somebody puts in its place
 		}
 	}
 	return cluster.Delete(ctx, refs, kube.DeleteOptions{})

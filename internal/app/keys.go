@@ -19,7 +19,7 @@ import (
 // development environment whose operator is the runner, an identity is made when
 // there is none and the session may write. From here on secrets are in memory, so
 // core dumps are off.
-func (s *Session) openKeys(write bool) error {
+func (s *Session) openKeys(m mode) error {
 	if err := custody.NoDumps(); err != nil {
 		return err
 	}
@@ -29,7 +29,7 @@ func (s *Session) openKeys(write bool) error {
 	}
 	operator, self := s.env.Self()
 	s.identities, err = secret.LoadIdentities(path)
-	if errors.Is(err, fs.ErrNotExist) && self && write {
+	if errors.Is(err, fs.ErrNotExist) && self && m == changing {
 		var made secret.Identity
 		if made, err = secret.CreateIdentity(path); err == nil {
 			s.identities = []secret.Identity{made}
@@ -37,11 +37,11 @@ func (s *Session) openKeys(write bool) error {
 		}
 	}
 	switch {
-	case errors.Is(err, fs.ErrNotExist) && write:
+	case errors.Is(err, fs.ErrNotExist) && m == changing:
 		return hint.With(fmt.Errorf("there is no identity %s to open this environment's tokens with", path),
 			"name your age or SSH key with --identity; its public half has to be one of spec.operators")
 	case errors.Is(err, fs.ErrNotExist) && self:
-		return nil // looking at what was never made needs no key
+		return nil // looking at what was never made needs no key, nor does removing
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		return err
 	}

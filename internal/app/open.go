@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"time"
 
 	"clusterup.dev/clusterup/internal/converge"
@@ -22,12 +21,12 @@ import (
 // open connects a session to its store and prepares what the steps need. Only a
 // session that may write makes what is missing: the operator's identity, the
 // reservation of this machine, the local store.
-func (s *Session) open(ctx context.Context, write bool) error {
-	if err := s.openKeys(write); err != nil {
+func (s *Session) open(ctx context.Context, m mode) error {
+	config, err := s.storeConfig(ctx, m)
+	if err != nil {
 		return err
 	}
-	config, err := s.storeConfig(ctx, write)
-	if err != nil {
+	if err := s.openKeys(m); err != nil {
 		return err
 	}
 	s.bucket = store.Empty{}
@@ -44,26 +43,31 @@ func (s *Session) open(ctx context.Context, write bool) error {
 	s.staged = memo(s.fetch)
 	s.cluster = memo(s.connect)
 	s.library = memo(s.openLibrary)
-	if s.terraform, err = s.openTerraform(ctx, config); err != nil {
+	if s.terraform, err = s.openTerraform(ctx, config, m); err != nil {
 		return err
 	}
 	return s.openHooks()
 }
 
 // storeConfig says where the store is; nil when there is none yet.
-func (s *Session) storeConfig(ctx context.Context, write bool) (*store.Config, error) {
+func (s *Session) storeConfig(ctx context.Context, m mode) (*store.Config, error) {
 	if spec := s.env.Spec.Store; !s.env.LocalStore() {
 		return &store.Config{Bucket: spec.Bucket, Prefix: spec.Prefix, Region: spec.Region, Endpoint: spec.Endpoint, PathStyle: spec.PathStyle}, nil
 	}
-	if write {
+	if m == changing {
 		if err := localcluster.Preflight(ctx, *s.local); err != nil {
 			return nil, err
 		}
 		if _, err := localcluster.Reserve(ctx, *s.local); err != nil {
 			return nil, err
 		}
-	} else if !localcluster.StoreExists(*s.local) {
-		return nil, nil //nolint:nilnil // nothing was ever made
+	}
+	held, err := localcluster.Reserved(*s.local)
+	if err != nil {
+		return nil, err
+	}
+	if m != changing && !localcluster.StoreExists(*s.local) || m == looking && held.ID == "" {
+		return nil, nil //nolint:nilnil // never made, or destroyed: looking starts no server
 	}
 	access, err := localcluster.EnsureStore(ctx, *s.local)
 	if err != nil {
@@ -168,7 +172,7 @@ func (s *Session) access(ctx context.Context) (kube.Config, error) {
 	return kube.Config{Kubeconfig: outputs.Kubeconfig}, nil
 }
 
-// Kubeconfig is the file that reaches the environment's cluster.
+// Kubeconfig is a kubeconfig for the environment's cluster alone.
 func (s *Session) Kubeconfig(ctx context.Context) ([]byte, error) {
 	config, err := s.access(ctx)
 	if errors.Is(err, converge.ErrNotYet) {
@@ -177,9 +181,5 @@ func (s *Session) Kubeconfig(ctx context.Context) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	data, err := os.ReadFile(config.Kubeconfig)
-	if err != nil {
-		return nil, fmt.Errorf("reading the kubeconfig: %w", err)
-	}
-	return data, nil
+	return kube.Kubeconfig(config)
 }

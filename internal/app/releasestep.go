@@ -98,17 +98,10 @@ func holds(inventory release.Inventory, r *release.Release) bool {
 // forgetRelease records that nothing of any release is left in the cluster.
 func (s *Session) forgetRelease(ctx context.Context) error {
 	inventory, err := s.inventory(ctx)
-	if errors.Is(err, converge.ErrNotYet) {
-		return nil // no key, so there never was a release
-	}
-	if err != nil {
+	if err != nil || inventory.Settled("") {
 		return err
 	}
-	library, err := s.library(ctx)
-	if err != nil {
-		return err
-	}
-	return library.Promote(ctx, "", inventory, s.lease.Fence())
+	return (&release.Library{Bucket: s.bucket}).Promote(ctx, "", inventory, s.lease.Fence())
 }
 
 // promote makes the release the current one, once all of it is applied, every
@@ -153,12 +146,10 @@ func (s *Session) promote() converge.Step {
 	}
 }
 
+// inventory reads what may be in the cluster. It needs no key, so that an
+// environment can be removed by someone who has lost theirs.
 func (s *Session) inventory(ctx context.Context) (release.Inventory, error) {
-	library, err := s.library(ctx)
-	if err != nil {
-		return release.Inventory{}, err
-	}
-	return library.Inventory(ctx)
+	return (&release.Library{Bucket: s.bucket}).Inventory(ctx)
 }
 
 // short is a digest as people read it.

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"clusterup.dev/clusterup/internal/addon"
@@ -24,19 +25,20 @@ import (
 // converge.ErrNotYet before its time, and is asked once.
 type Session struct {
 	*App
-	outer      context.Context //nolint:containedctx // the run's own, for what comes after the lock is given back
-	bucket     store.Bucket
-	whole      *store.S3                   // the same; nil while there is no store
-	lease      *store.Lease                // nil when only looking
-	identities []secret.Identity           // what the runner opens with
-	keys       map[string]secret.Recipient // of the operators; empty while there is no identity yet
-	vaults     map[string]*vault.Vault     // by add-on
-	keeper     *secret.Keeper
-	specs      []secret.Spec
-	terraform  *terraform.Terraform         // nil when the cluster is an existing one
-	hooked     map[string][][]converge.Item // by add-on: the steps of each of its hooks
-	reports    []func(ctx context.Context) []LayerStatus
-	closers    []func()
+	outer       context.Context //nolint:containedctx // the run's own, for what comes after the lock is given back
+	bucket      store.Bucket
+	whole       *store.S3                   // the same; nil while there is no store
+	lease       *store.Lease                // nil when only looking
+	identities  []secret.Identity           // what the runner opens with
+	keys        map[string]secret.Recipient // of the operators; empty while there is no identity yet
+	vaults      map[string]*vault.Vault     // by add-on
+	keeper      *secret.Keeper
+	specs       []secret.Spec
+	terraform   *terraform.Terraform         // nil when the cluster is an existing one
+	terraformAt string                       // its working folder
+	hooked      map[string][][]converge.Item // by add-on: the steps of each of its hooks
+	reports     []func(ctx context.Context) []LayerStatus
+	closers     []func()
 
 	tokens   later[*secret.Set]
 	library  later[*release.Library]
@@ -49,15 +51,34 @@ type Session struct {
 // an empty store.
 func (a *App) Look(ctx context.Context) (*Session, error) {
 	s := &Session{App: a, outer: ctx}
-	return s, s.open(ctx, false)
+	return s, s.open(ctx, looking)
 }
 
 // Hold opens a session that may change things: it makes the operator's identity
 // and the local store if they are missing, and takes the run lock.
-func (a *App) Hold(ctx context.Context) (*Session, error) {
+func (a *App) Hold(ctx context.Context) (*Session, error) { return a.hold(ctx, changing) }
+
+// HoldToDestroy opens a session that only removes. It asks for nothing that
+// removing does not need: no identity, no room on this machine, no store that is
+// not there.
+func (a *App) HoldToDestroy(ctx context.Context) (*Session, error) { return a.hold(ctx, removing) }
+
+// mode is what a session is opened for.
+type mode int
+
+const (
+	looking mode = iota
+	changing
+	removing
+)
+
+func (a *App) hold(ctx context.Context, m mode) (*Session, error) {
 	s := &Session{App: a, outer: ctx}
-	if err := s.open(ctx, true); err != nil {
+	if err := s.open(ctx, m); err != nil {
 		return nil, err
+	}
+	if s.whole == nil {
+		return s, nil // nothing to remove but what is on this machine
 	}
 	lease, err := store.Acquire(ctx, s.whole, store.LockOptions{Operation: a.options.Operation})
 	var locked *store.LockedError
@@ -76,7 +97,12 @@ func (a *App) Hold(ctx context.Context) (*Session, error) {
 }
 
 // Context ends with the one given to Hold, and when the run lock is lost.
-func (s *Session) Context() context.Context { return s.lease.Context() }
+func (s *Session) Context() context.Context {
+	if s.lease == nil {
+		return s.outer
+	}
+	return s.lease.Context()
+}
 
 // Close gives the run lock back. It works after the context has ended too.
 func (s *Session) Close() {
@@ -91,7 +117,7 @@ func (s *Session) Close() {
 }
 
 // Plan plans every step side by side; only narrows it to one step, or to the
-// steps of one add-on.
+// steps of one add-on, and what they stand on.
 func (s *Session) Plan(ctx context.Context, only string) ([]converge.Planned, error) {
 	items := s.steps()
 	if only != "" {
@@ -136,24 +162,22 @@ func (s *Session) StepNames() []string {
 	return all
 }
 
-// narrow keeps the named step, or those of the named add-on, and of their needs
-// those that are kept too.
+// narrow keeps the named step, or those of the named add-on, and all that they
+// stand on: what guards a step, such as the binding, is never left out.
 func narrow(items []converge.Item, only string) []converge.Item {
-	kept, names := []converge.Item{}, map[string]bool{}
-	for _, item := range items {
+	wanted := map[string]bool{}
+	kept := []converge.Item{}
+	for _, item := range slices.Backward(items) { // needs stand before those that need them
 		name := item.Step.Name()
-		if name != only && !strings.HasPrefix(name, only+"/") {
+		if !wanted[name] && name != only && !strings.HasPrefix(name, only+"/") {
 			continue
 		}
-		after := []string{}
 		for _, need := range item.After {
-			if names[need] {
-				after = append(after, need)
-			}
+			wanted[need] = true
 		}
-		names[name] = true
-		kept = append(kept, converge.Item{Step: item.Step, After: after})
+		kept = append(kept, item)
 	}
+	slices.Reverse(kept)
 	return kept
 }
 

@@ -48,6 +48,9 @@ func (s Status) Rows() [][]string {
 
 // failed is the row of a layer that could not be looked at.
 func failed(name string, err error) LayerStatus {
+	if errors.Is(err, converge.ErrNotYet) {
+		return LayerStatus{Name: name, Summary: "not there yet"}
+	}
 	return LayerStatus{Name: name, Summary: "unknown", Detail: strings.TrimSpace(err.Error())}
 }
 

@@ -4,12 +4,15 @@ package app
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"clusterup.dev/clusterup/internal/converge"
 	"clusterup.dev/clusterup/internal/localcluster"
@@ -41,21 +44,20 @@ func (s *Session) infrastructure() converge.Step {
 			return s.terraform.Apply(ctx, plan)
 		},
 		destroy: func(ctx context.Context) error {
+			if s.terraform == nil {
+				return nil // no store, so no state
+			}
 			if err := s.terraform.Destroy(ctx); err != nil {
 				return err
 			}
-			dir, err := s.terraformDir()
-			if err != nil {
-				return err
-			}
-			return os.RemoveAll(dir)
+			return os.RemoveAll(s.terraformAt)
 		},
 	}
 }
 
 // openTerraform prepares Terraform with the environment's bucket as its backend.
 // It is nil when the cluster is an existing one, and while there is no bucket.
-func (s *Session) openTerraform(ctx context.Context, bucket *store.Config) (*terraform.Terraform, error) {
+func (s *Session) openTerraform(ctx context.Context, bucket *store.Config, m mode) (*terraform.Terraform, error) {
 	spec := s.env.Spec.Cluster.Terraform
 	if spec == nil || bucket == nil {
 		return nil, nil //nolint:nilnil // neither is an error
@@ -68,16 +70,17 @@ func (s *Session) openTerraform(ctx context.Context, bucket *store.Config) (*ter
 	if err != nil {
 		return nil, fmt.Errorf("module %s: %w", spec.Module, err)
 	}
-	dir, err := s.terraformDir()
+	dir, err := s.terraformDir(bucket)
 	if err != nil {
 		return nil, err
 	}
 	vars := spec.Variables
 	if s.local != nil {
-		if vars, err = s.localVariables(ctx); err != nil {
+		if vars, err = s.localVariables(ctx, m); err != nil {
 			return nil, err
 		}
 	}
+	s.terraformAt = dir
 	return terraform.New(terraform.Config{
 		Binary: binary, WorkDir: dir, Module: module, Vars: vars,
 		Backend: terraform.S3{
@@ -114,8 +117,15 @@ func (s *Session) recoverTerraform(ctx context.Context) error {
 
 // localVariables are what the module terraform/local is given: where everything
 // is, and the generation that a look at the nodes gives.
-func (s *Session) localVariables(ctx context.Context) (map[string]any, error) {
-	reservation, err := localcluster.Reserve(ctx, *s.local)
+func (s *Session) localVariables(ctx context.Context, m mode) (map[string]any, error) {
+	reservation, err := localcluster.Reserved(*s.local)
+	if err == nil && m == removing {
+		// Removing takes nodes and subnet as they are, and needs them reserved
+		// only so that the module is told something.
+		reservation, err = localcluster.Reserve(ctx, localcluster.Config{
+			Environment: s.Name(), StateRoot: s.local.StateRoot, Servers: s.local.Servers, Subnet: reservation.Subnet,
+		})
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -135,12 +145,14 @@ func (s *Session) localVariables(ctx context.Context) (map[string]any, error) {
 
 // terraformDir is where Terraform works: nothing in it is needed again but to
 // clean up after a killed run on this machine.
-func (s *Session) terraformDir() (string, error) {
+// One folder belongs to one state, whatever other environments are called.
+func (s *Session) terraformDir(bucket *store.Config) (string, error) {
 	cache, err := os.UserCacheDir()
 	if err != nil {
 		return "", fmt.Errorf("finding a folder for Terraform: %w", err)
 	}
-	return filepath.Join(cache, "clusterup", "terraform", s.Name()), nil
+	state := sha256.Sum256([]byte(strings.Join([]string{bucket.Endpoint, bucket.Bucket, bucket.Prefix}, "\n")))
+	return filepath.Join(cache, "clusterup", "terraform", s.Name()+"-"+hex.EncodeToString(state[:4])), nil
 }
 
 // wantNodes is how many nodes there have to be; zero where it is not known.

@@ -26,7 +26,7 @@ func newCreate(s Streams, f *flags) *cobra.Command {
 		},
 	}
 	c.Flags().BoolVar(&yes, "yes", false, "carry the plan out without asking")
-	c.Flags().StringVar(&only, "only", "", "only this `step`, or all steps of this add-on")
+	c.Flags().StringVar(&only, "only", "", "only this `step`, or all of this add-on, and what it stands on")
 	allowPrune(c, f)
 	return c
 }

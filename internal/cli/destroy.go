@@ -52,7 +52,7 @@ func (f *flags) destroy(ctx context.Context, s Streams, name string, yes, purge 
 			return errors.New("the name does not match: nothing was changed")
 		}
 	}
-	session, err := a.Hold(ctx)
+	session, err := a.HoldToDestroy(ctx)
 	if err != nil {
 		return err
 	}

@@ -18,7 +18,7 @@ const module = "clusterup.dev/clusterup/"
 // allowed is the direction of imports: what each package may know of this
 // module. A package that is not listed may import nothing of it.
 var allowed = map[string][]string{ //nolint:gochecknoglobals // a table
-	"cmd/clusterup":                  {"internal/cli"},
+	"cmd/clusterup":                  {"internal/cli", "internal/converge"},
 	"internal/cli":                   {"internal/app", "internal/cli/output", "internal/converge", "internal/hint", "internal/localcluster"},
 	"internal/cli/output":            {"internal/converge"},
 	"internal/cli/reference":         {"internal/cli", "internal/environment"},

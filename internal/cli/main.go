@@ -15,6 +15,8 @@ import (
 	"github.com/go-logr/logr"
 	"k8s.io/klog/v2"
 
+	"github.com/spf13/cobra"
+
 	"clusterup.dev/clusterup/internal/hint"
 	"clusterup.dev/clusterup/internal/localcluster"
 )
@@ -47,7 +49,20 @@ func Main(ctx context.Context, args []string, s Streams) int {
 	klog.SetLogger(logr.Discard()) // client-go would write to stderr beside the progress
 	root := newRoot(s)
 	root.SetArgs(args)
-	return exit(s.Err, root.ExecuteContext(ctx))
+	return exit(s.Err, nearest(root, args, root.ExecuteContext(ctx)))
+}
+
+// nearest adds what was meant to an error about a command that does not exist.
+func nearest(root *cobra.Command, args []string, err error) error {
+	if err == nil || hint.Of(err) != "" || !strings.HasPrefix(err.Error(), "unknown command") {
+		return err
+	}
+	for _, meant := range root.SuggestionsFor(args[0]) {
+		if meant != args[0] {
+			return hint.With(err, "did you mean %s?", meant)
+		}
+	}
+	return hint.With(err, "see `clusterup --help`")
 }
 
 func exit(w io.Writer, err error) int {

@@ -41,6 +41,9 @@ func newRoot(s Streams) *cobra.Command {
 		Long:          "clusterup builds a Kubernetes cluster with Terraform, applies its add-ons from an\nimmutable release, and brings up a Consul quorum and an unsealed Vault on it.\nRun it again: it finds what drifted and puts it right.\n\nExit codes: 0 done or nothing to do, 1 error, 2 diff found changes,\n3 degraded, or key holders have to come.",
 		SilenceUsage:  true,
 		SilenceErrors: true,
+
+		DisableSuggestions:         true, // they would be lines of the error; nearest makes a hint of them
+		SuggestionsMinimumDistance: 2,
 	}
 	root.SetIn(s.In)
 	root.SetOut(s.Out)

@@ -66,7 +66,7 @@ func conflictsIn(err error) []Conflict {
 // foreign keeps the conflicts with managers that override does not list.
 func foreign(conflicts []Conflict, override []string) []Conflict {
 	return slices.DeleteFunc(slices.Clone(conflicts), func(c Conflict) bool {
-		return c.Manager == fieldManager || slices.ContainsFunc(override, func(pattern string) bool {
+		return c.Manager == Manager || slices.ContainsFunc(override, func(pattern string) bool {
 			prefix, any := strings.CutSuffix(pattern, "*")
 			return c.Manager == pattern || (any && strings.HasPrefix(c.Manager, prefix))
 		})

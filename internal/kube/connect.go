@@ -16,8 +16,8 @@ import (
 	"clusterup.dev/clusterup/internal/hint"
 )
 
-// fieldManager is the name under which this program owns fields.
-const fieldManager = "clusterup"
+// Manager is the name under which this program owns fields.
+const Manager = "clusterup"
 
 // Config names a cluster the way kubectl does.
 type Config struct {

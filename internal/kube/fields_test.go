@@ -72,7 +72,7 @@ func TestDifferences(t *testing.T) {
 func TestWriterFindsItemsByTheirKeys(t *testing.T) {
 	live := thing(t, `spec: {ports: [{port: 80, protocol: TCP, name: x}], args: [a, b], finalizers: [f]}`)
 	entries := []managerEntry{
-		{manager: fieldManager, time: "2026-01-02T00:00:00Z", fields: map[string]any{"f:spec": map[string]any{"f:args": map[string]any{}}}},
+		{manager: Manager, time: "2026-01-02T00:00:00Z", fields: map[string]any{"f:spec": map[string]any{"f:args": map[string]any{}}}},
 		{manager: "old", time: "2026-01-01T00:00:00Z", fields: map[string]any{"f:spec": map[string]any{
 			"f:args":       map[string]any{},
 			"f:finalizers": map[string]any{`v:"f"`: map[string]any{}},

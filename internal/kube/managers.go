@@ -38,7 +38,7 @@ func managerEntries(u *unstructured.Unstructured) []managerEntry {
 // ownFields is the set of fields that we have applied to u; nil when none.
 func ownFields(u *unstructured.Unstructured) map[string]any {
 	for _, e := range managerEntries(u) {
-		if e.manager == fieldManager && e.operation == "Apply" && e.subresource == "" {
+		if e.manager == Manager && e.operation == "Apply" && e.subresource == "" {
 			return e.fields
 		}
 	}
@@ -53,7 +53,7 @@ func writer(entries []managerEntry, path []pathStep) string {
 		if !owns(e.fields, path) {
 			continue
 		}
-		ours, bestOurs := e.manager == fieldManager, best != nil && best.manager == fieldManager
+		ours, bestOurs := e.manager == Manager, best != nil && best.manager == Manager
 		if best == nil || (bestOurs && !ours) || (ours == bestOurs && e.time > best.time) {
 			best = &entries[i]
 		}

@@ -33,7 +33,7 @@ func (c *Cluster) patch(ctx context.Context, o *object, p patch) (*unstructured.
 	if err != nil {
 		return nil, err
 	}
-	options := metav1.PatchOptions{FieldManager: fieldManager, Force: &p.force, FieldValidation: metav1.FieldValidationStrict}
+	options := metav1.PatchOptions{FieldManager: Manager, Force: &p.force, FieldValidation: metav1.FieldValidationStrict}
 	if p.dryRun {
 		options.DryRun = []string{metav1.DryRunAll}
 	}

@@ -17,6 +17,9 @@ type Options struct {
 	// Override lists the managers whose fields may be taken over, "*" at the end
 	// for any rest. Nil means DefaultOverride.
 	Override []string
+	// Refuse says why a live object must not be touched; nil means that none is
+	// refused. Its error is the plan's.
+	Refuse func(live *unstructured.Unstructured) error
 }
 
 // Plan is what has to be done so that objects are as they are wanted.
@@ -65,7 +68,7 @@ func (p *Plan) todo() []*ObjectPlan {
 // what does not exist, or whose kind or namespace is still to be made, is created.
 // Where a manager that may not be overridden holds a field, the error is a
 // *ConflictError, and the plan is complete all the same.
-func (c *Cluster) Plan(ctx context.Context, objs []*unstructured.Unstructured, o Options) (*Plan, error) {
+func (c *Cluster) Plan(ctx context.Context, objs []*unstructured.Unstructured, options Options) (*Plan, error) {
 	objects, err := c.prepare(ctx, objs)
 	if err != nil {
 		return nil, err
@@ -74,13 +77,18 @@ func (c *Cluster) Plan(ctx context.Context, objs []*unstructured.Unstructured, o
 	if err != nil {
 		return nil, err
 	}
-	plan := &Plan{Objects: make([]ObjectPlan, len(objects)), override: o.Override}
+	plan := &Plan{Objects: make([]ObjectPlan, len(objects)), override: options.Override}
 	if plan.override == nil {
 		plan.override = DefaultOverride()
 	}
 	going := goingNamespaces(objects, live)
 	err = each(ctx, objects, func(ctx context.Context, i int, o *object) error {
 		var err error
+		if u := live[o.key()]; u != nil && options.Refuse != nil {
+			if err := options.Refuse(u); err != nil {
+				return err
+			}
+		}
 		plan.Objects[i], err = c.planObject(ctx, o, live[o.key()], going, plan.override)
 		return err
 	})

@@ -23,6 +23,9 @@ func Preflight(context.Context, Config) error { return notHere() }
 // Reserve is only possible on Linux.
 func Reserve(context.Context, Config) (Reservation, error) { return Reservation{}, notHere() }
 
+// Reserved finds nothing: only Linux can hold something.
+func Reserved(Config) (Reservation, error) { return Reservation{}, nil }
+
 // Observe is only possible on Linux.
 func Observe(context.Context, Config) (Observation, error) { return Observation{}, notHere() }
 

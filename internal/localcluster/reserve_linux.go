@@ -42,6 +42,19 @@ func Reserve(ctx context.Context, c Config) (Reservation, error) {
 	return r, nil
 }
 
+// Reserved reads what the environment holds and changes nothing; the zero
+// Reservation when it holds nothing.
+func Reserved(c Config) (Reservation, error) {
+	c = c.withDefaults()
+	c.Subnet = ""
+	r, n, err := reserved(c)
+	if err != nil || r.ID == "" {
+		return Reservation{}, err
+	}
+	r.Binary, r.Kubeconfig, r.Endpoint = c.layout().binary(), c.layout().kubeconfig(), n.endpoint()
+	return r, nil
+}
+
 func reserve(c Config) (Reservation, network, error) {
 	r, n, err := reserved(c)
 	if err != nil || r.ID != "" {

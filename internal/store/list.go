@@ -36,10 +36,10 @@ func (b *S3) List(ctx context.Context, prefix string) ([]Entry, error) {
 	return entries, nil
 }
 
-// DeletePrefix removes everything below the store's prefix, older versions and
-// delete markers too, except the keys to keep. It refuses a store without a
-// prefix: that would be the whole bucket.
-func (b *S3) DeletePrefix(ctx context.Context, keep ...string) error {
+// DeletePrefix removes everything below the store's prefix that keep does not
+// keep, older versions and delete markers too; a nil keep keeps nothing. It
+// refuses a store without a prefix: that would be the whole bucket.
+func (b *S3) DeletePrefix(ctx context.Context, keep func(key string) bool) error {
 	if b.prefix == "" {
 		return hint.With(fmt.Errorf("empty %s: the store has no prefix of its own", b),
 			"set spec.store.prefix, or empty the bucket yourself")
@@ -62,10 +62,10 @@ func (b *S3) DeletePrefix(ctx context.Context, keep ...string) error {
 }
 
 // versions is one page, at least, of what DeletePrefix has to delete.
-func (b *S3) versions(ctx context.Context, keep []string) (ids []types.ObjectIdentifier, more bool, err error) {
+func (b *S3) versions(ctx context.Context, keep func(key string) bool) (ids []types.ObjectIdentifier, more bool, err error) {
 	pages := s3.NewListObjectVersionsPaginator(b.client, &s3.ListObjectVersionsInput{Bucket: &b.bucket, Prefix: &b.prefix})
 	add := func(key, version *string) {
-		if !slices.Contains(keep, strings.TrimPrefix(aws.ToString(key), b.prefix)) {
+		if keep == nil || !keep(strings.TrimPrefix(aws.ToString(key), b.prefix)) {
 			ids = append(ids, types.ObjectIdentifier{Key: key, VersionId: version})
 		}
 	}
