@@ -7,29 +7,55 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"strings"
 	"syscall"
 
 	"clusterup.dev/clusterup/internal/cli"
+	"clusterup.dev/clusterup/internal/converge"
 )
 
 // exitInterrupted is what shells expect of a program that a Ctrl-C ended.
 const exitInterrupted = 130
 
 func main() {
-	ctx, cancel := context.WithCancelCause(context.Background())
+	section := &converge.Section{}
+	ctx, cancel := context.WithCancelCause(converge.WithSection(context.Background(), section))
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	if !signal.Ignored(syscall.SIGHUP) { // by nohup
+		signal.Notify(signals, syscall.SIGHUP)
+	}
+	// A reader of stderr that goes away must not kill a run: the write fails, and that
+	// is all. Notify, unlike Ignore, is not handed down to Terraform.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	go func() {
-		<-signals // the first one stops cleanly: locks are released, Terraform is waited for
-		cancel(errors.New("interrupted"))
-		<-signals // the second one does not wait
+		heed(signals, cancel, section, os.Stderr)
 		os.Exit(exitInterrupted)
 	}()
 	forgetOthers()
 	os.Exit(cli.Main(ctx, os.Args[1:], cli.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}))
+}
+
+// heed cancels the run at the first signal, which stops it cleanly: locks are
+// released, Terraform is waited for. It returns at the second one, when the
+// program is to end without that, but not in the middle of what must not be
+// cut off. A terminal that goes away says so more than once: that is one signal.
+func heed(signals <-chan os.Signal, cancel context.CancelCauseFunc, section *converge.Section, stderr io.Writer) {
+	<-signals
+	cancel(errors.New("interrupted"))
+	for s := range signals {
+		if s != syscall.SIGHUP {
+			break
+		}
+	}
+	if section.Busy() {
+		fmt.Fprintln(stderr, "Vault's key shares are being stored, and would be lost for ever: clusterup stops right after")
+	}
+	section.Wait()
 }
 
 // forgetOthers drops what a shell says of another Vault or Consul: their clients

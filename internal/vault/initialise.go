@@ -25,7 +25,8 @@ const (
 )
 
 // initialise sends init and keeps what it answers. From the moment it is sent
-// until the answer is kept, the end of ctx is not heeded.
+// until the answer is kept, the end of ctx is not heeded, and a second Ctrl-C
+// does not end the program.
 func (v *Vault) initialise(ctx context.Context, c *client, escrow *custody.Escrow, was custody.Journal) error {
 	journal, err := escrow.Intend(ctx, was, v.cfg.Holders, v.cfg.Settings.Threshold)
 	if err != nil {
@@ -35,6 +36,8 @@ func (v *Vault) initialise(ctx context.Context, c *client, escrow *custody.Escro
 		return context.Cause(ctx)
 	}
 	heedless := context.WithoutCancel(ctx)
+	kept := converge.Uninterruptible(ctx)
+	defer kept()
 	answer, err := c.sendInit(heedless, v.shares(), v.cfg.Settings.Threshold)
 	if err != nil {
 		return v.unanswered(heedless, c, journal, err)
@@ -52,6 +55,7 @@ func (v *Vault) initialise(ctx context.Context, c *client, escrow *custody.Escro
 	if err != nil {
 		return fmt.Errorf("%w: %w", lostError(journal), err)
 	}
+	kept()
 	if err := ctx.Err(); err != nil {
 		return context.Cause(ctx)
 	}
