@@ -18,6 +18,7 @@ import (
 var (
 	ErrForeign = errors.New("vault is initialised, and the bucket knows nothing of it")
 	ErrLost    = errors.New("vault is initialised, and its key shares were never stored")
+	ErrOthers  = errors.New("vault was initialised by somebody else while this run was about to")
 	ErrGone    = errors.New("vault says that it was never initialised, and its key shares are in the bucket")
 	ErrHolders = errors.New("the holders or the threshold are not those that Vault's key shares were dealt for")
 	ErrHalf    = errors.New("an init was cut off inside Vault")
@@ -28,8 +29,13 @@ func foreignError() error {
 }
 
 func lostError(j custody.Journal) error {
-	return hint.With(fmt.Errorf("%w: a run ended between sending init %s and storing its answer, so nobody can ever unseal this Vault; no token of it was used, so nothing was put into it", ErrLost, j.Nonce),
+	return hint.With(fmt.Errorf("%w: a run ended between sending init %s and storing its answer, so unless somebody else initialised it, nobody can ever unseal this Vault, and no token of it was used, so nothing was put into it", ErrLost, j.Nonce),
 		"empty Vault's storage as docs/vault.md says under \"An init without shares\", then run create again; nothing is wiped until you do")
+}
+
+func othersError(cause error) error {
+	return hint.With(fmt.Errorf("%w: %w", ErrOthers, cause),
+		"if another run of clusterup did, run again when it has ended; if it was done by hand, its key shares are with whoever did it: empty Vault's storage as docs/vault.md says only if they do not need it")
 }
 
 func goneError(j custody.Journal) error {

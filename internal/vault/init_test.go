@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"clusterup.dev/clusterup/internal/converge"
 	"clusterup.dev/clusterup/internal/hint"
 	"clusterup.dev/clusterup/internal/store"
 )
@@ -57,6 +58,37 @@ func (d *deafConn) Read(p []byte) (int, error) {
 		return 0, io.ErrUnexpectedEOF
 	}
 	return n, err
+}
+
+// testOvertaken lets somebody else initialise Vault in the last moment.
+func testOvertaken(t *testing.T, g *ground) {
+	w := g.newWorld(t, 1)
+	v, lost := w.open(t), errors.New("the lock is another's")
+	v.cfg.Guard = func(context.Context) error { return lost }
+	if _, err := run(t.Context(), v); !errors.Is(err, lost) {
+		t.Fatalf("%v, want that the guard forbids it", err)
+	}
+	if state, err := w.peerOf(t, 0).health(t.Context()); state != Uninitialised {
+		t.Fatalf("vault is %s, %v", state, err)
+	}
+
+	byHand := w.open(t)
+	byHand.cfg.Guard = func(context.Context) error { w.initByHand(t).Wipe(); return nil }
+	_, err := run(t.Context(), byHand)
+	if !errors.Is(err, ErrOthers) || errors.Is(err, ErrLost) || hint.Of(err) == "" || strings.Contains(err.Error(), "\n") {
+		t.Errorf("%v (hint %q)", err, hint.Of(err))
+	}
+
+	w = g.newWorld(t, 1)
+	byRun := w.open(t)
+	byRun.cfg.Guard = func(ctx context.Context) error { // another run, under the same name
+		_, err := run(ctx, w.open(t))
+		return err
+	}
+	if _, err := run(t.Context(), byRun); !errors.Is(err, converge.ErrStale) || hint.Of(err) == "" {
+		t.Errorf("%v (hint %q)", err, hint.Of(err))
+	}
+	w.mustServe(t)
 }
 
 // testCancelled ends the context while the answer is being kept, and lets the

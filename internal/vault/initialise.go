@@ -32,6 +32,11 @@ func (v *Vault) initialise(ctx context.Context, c *client, escrow *custody.Escro
 	if err != nil {
 		return err
 	}
+	if v.cfg.Guard != nil {
+		if err := v.cfg.Guard(ctx); err != nil {
+			return fmt.Errorf("before the init: %w", err)
+		}
+	}
 	if err := ctx.Err(); err != nil {
 		return context.Cause(ctx)
 	}
@@ -40,7 +45,7 @@ func (v *Vault) initialise(ctx context.Context, c *client, escrow *custody.Escro
 	defer kept()
 	answer, err := c.sendInit(heedless, v.shares(), v.cfg.Settings.Threshold)
 	if err != nil {
-		return v.unanswered(heedless, c, journal, err)
+		return c.unanswered(heedless, escrow, journal, err)
 	}
 	sealed, err := escrow.SealAnswer(journal, v.cfg.Holders, answer)
 	answer.Wipe()
@@ -91,8 +96,9 @@ func (c *client) sendInit(ctx context.Context, shares, threshold int) (*custody.
 // afterwards bounds how long an unanswered init is asked after.
 const afterwards = 30 * time.Second
 
-// unanswered says what an init without an answer left behind.
-func (v *Vault) unanswered(ctx context.Context, c *client, j custody.Journal, cause error) error {
+// unanswered says what an init without an answer left behind. The journal is read
+// again: a run that took the lock over goes on under the same name.
+func (c *client) unanswered(ctx context.Context, escrow *custody.Escrow, j custody.Journal, cause error) error {
 	var state State
 	err := converge.Until(ctx, "Vault to say whether the init was carried out", afterwards, func(ctx context.Context) (done bool, pending string, err error) {
 		state, err = c.health(ctx)
@@ -106,6 +112,17 @@ func (v *Vault) unanswered(ctx context.Context, c *client, j custody.Journal, ca
 			"run again when Vault answers: it will go on, or say what was lost")
 	case state == Uninitialised:
 		return fmt.Errorf("the init was not carried out: %w", cause)
+	}
+	now, err := escrow.Read(ctx)
+	if err != nil {
+		cause = fmt.Errorf("%w; %w", cause, err)
+	}
+	switch {
+	case err == nil && now.Safe():
+		return hint.With(fmt.Errorf("another run initialised Vault meanwhile, and stored its key shares: %w", converge.ErrStale),
+			"run again: it goes on from there")
+	case isStatus(cause, http.StatusBadRequest): // Vault's own word that this init did nothing
+		return othersError(cause)
 	}
 	return fmt.Errorf("%w: %w", lostError(j), cause)
 }

@@ -39,7 +39,7 @@ type Tokens interface {
 	Token(ctx context.Context, serviceAccount string, audiences []string, ttl time.Duration) (secret.Value, error)
 }
 
-// Config is what the steps need. All of it is required but Settings.Roles.
+// Config is what the steps need. All of it is required but Settings.Roles and Guard.
 type Config struct {
 	Pods   Pods
 	Tokens Tokens // of the namespace that Vault runs in
@@ -49,6 +49,9 @@ type Config struct {
 	// Escrow keeps what init hands out; before there is a bucket, the error
 	// wraps converge.ErrNotYet.
 	Escrow func(ctx context.Context) (*custody.Escrow, error)
+	// Guard is called right before the one irreversible call, the init, which
+	// is not sent when it fails: it asks once more for the run lock.
+	Guard func(ctx context.Context) error
 	// Holders, in the order of Settings.Holders.
 	Holders  []custody.Holder
 	Settings Settings

@@ -27,6 +27,7 @@ func TestVault(t *testing.T) {
 	t.Run("storage that outlives the environment is taken up", func(t *testing.T) { testAdopt(t, g) })
 	t.Run("shares of others are asked for by name", func(t *testing.T) { testHolders(t, g) })
 	t.Run("a lost answer is said to be lost", func(t *testing.T) { testLostAnswer(t, g) })
+	t.Run("an init by somebody else is not taken for a lost one", func(t *testing.T) { testOvertaken(t, g) })
 	t.Run("a cancelled run keeps the answer", func(t *testing.T) { testCancelled(t, g) })
 	t.Run("a bucket that loses things is found out in time", func(t *testing.T) { testUnreadable(t, g) })
 	t.Run("half of an audit device is got rid of", func(t *testing.T) { testStuck(t, g) })
