@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"clusterup.dev/clusterup/internal/secret"
 	"clusterup.dev/clusterup/internal/store"
@@ -284,6 +285,26 @@ func TestIntend(t *testing.T) {
 	}
 	if other := intend([]Holder{p.holder("bob", 3)}, 3); other.Nonce <= first.Nonce {
 		t.Error("other holders are the same deal, or sort before it")
+	}
+}
+
+// TestNonces proves that a new init sorts after the last one under any clock.
+func TestNonces(t *testing.T) {
+	now := time.Date(2026, 7, 1, 23, 59, 59, 999999999, time.UTC)
+	for _, was := range []string{
+		"", "20260701t235959.999998-ffffffff", "20260701t235959.999999-ffffffff", "20260701t235959.999999-00000000",
+		"20260702t000000.000000-ffffffff", "20991231t235959.999999-ffffffff", "by-hand", "2",
+	} {
+		got := newNonce(now, was)
+		if got <= was {
+			t.Errorf("%s does not sort after %s", got, was)
+		}
+		if again := newNonce(now, got); again <= got {
+			t.Errorf("%s does not sort after %s", again, got)
+		}
+	}
+	if got := newNonce(now, "20260702t000000.000000-ffffffff"); !strings.HasPrefix(got, "20260702t000000.000001-") {
+		t.Errorf("%s, want one microsecond on", got)
 	}
 }
 

@@ -29,7 +29,7 @@ func (e *Escrow) Intend(ctx context.Context, was Journal, holders []Holder, thre
 		was.Runner == e.Runner.Name && maps.Equal(was.Shares, shares)
 	if !again {
 		var err error
-		j = Journal{Nonce: newNonce(), Threshold: threshold, Shares: shares, Runner: e.Runner.Name}
+		j = Journal{Nonce: newNonce(time.Now(), was.Nonce), Threshold: threshold, Shares: shares, Runner: e.Runner.Name}
 		if j, err = e.add(ctx, j, record{State: Intent, Threshold: threshold, Shares: shares}); err != nil {
 			return was, err
 		}
@@ -89,9 +89,20 @@ func (e *Escrow) sweep(ctx context.Context, prefix string) error {
 }
 
 // newNonce names an init: the time to the microsecond, so that names sort, and
-// random bytes.
-func newNonce() string {
+// random bytes. It sorts after was, whatever the clock says: another machine's
+// may be ahead, or this one's was put back.
+func newNonce(now time.Time, was string) string {
 	b := make([]byte, 4)
 	_, _ = rand.Read(b) // never fails
-	return time.Now().UTC().Format("20060102t150405.000000") + "-" + hex.EncodeToString(b)
+	random := "-" + hex.EncodeToString(b)
+	if nonce := now.UTC().Format(nonceTime) + random; nonce > was {
+		return nonce
+	}
+	at, err := time.Parse(nonceTime, was[:min(len(was), len(nonceTime))])
+	if err != nil { // somebody else's name
+		return was + random
+	}
+	return at.Add(time.Microsecond).Format(nonceTime) + random
 }
+
+const nonceTime = "20060102t150405.000000"
