@@ -4,6 +4,7 @@ package app
 
 import (
 	"errors"
+	"os"
 	"path/filepath"
 
 	"clusterup.dev/clusterup/addons"
@@ -86,11 +87,15 @@ func atValue(env *environment.Environment, index int, err error) error {
 	return hint.With(env.Errorf(path, "%s", wrong), "%s", wrong.Hint)
 }
 
-// besideFile is the folder addons/ beside the environment's own folder: an
+// besideFile is the project's own folder of add-ons: addons/ beside the folder
+// environments/ that the file is in, or beside a file that is elsewhere. An
 // add-on there replaces a built-in one of the same name.
 func besideFile(env *environment.Environment) addon.Source {
-	dir := filepath.Join(env.Dir(), "..", "addons")
-	return addon.Source{Name: dir, FS: dirFS(dir)}
+	dir := filepath.Join(env.Dir(), "addons")
+	if filepath.Base(env.Dir()) == environmentsDir {
+		dir = filepath.Join(filepath.Dir(env.Dir()), "addons")
+	}
+	return addon.Source{Name: dir, FS: os.DirFS(dir)}
 }
 
 // addonIndex is where the environment lists an add-on.

@@ -8,11 +8,16 @@ package app
 
 import (
 	"fmt"
+	"io/fs"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"clusterup.dev/clusterup/internal/environment"
+	"clusterup.dev/clusterup/internal/hint"
 	"clusterup.dev/clusterup/internal/localcluster"
+	"clusterup.dev/clusterup/internal/strictyaml"
+	modules "clusterup.dev/clusterup/terraform"
 )
 
 // Options are what the command line knows.
@@ -52,6 +57,9 @@ func Open(o Options) (*App, error) {
 	if err := a.checkHooks(); err != nil {
 		return nil, err
 	}
+	if err := checkModule(env); err != nil {
+		return nil, err
+	}
 	if a.local, err = localConfig(env); err != nil {
 		return nil, err
 	}
@@ -73,6 +81,29 @@ func (a *App) Timeout() time.Duration {
 // localModule is the Terraform module whose nodes run on this machine.
 const localModule = "local"
 
+// checkModule refuses a Terraform module that the program does not carry.
+func checkModule(env *environment.Environment) error {
+	tf := env.Spec.Cluster.Terraform
+	if tf == nil {
+		return nil
+	}
+	entries, err := fs.ReadDir(modules.FS, ".")
+	if err != nil {
+		return fmt.Errorf("reading the Terraform modules: %w", err)
+	}
+	known := []string{}
+	for _, e := range entries {
+		if e.IsDir() {
+			known = append(known, e.Name())
+		}
+	}
+	if slices.Contains(known, tf.Module) {
+		return nil
+	}
+	return hint.With(env.Errorf([]any{"spec", "cluster", "terraform", "module"}, "there is no Terraform module %q", tf.Module),
+		"%s", strictyaml.Nearest(tf.Module, known))
+}
+
 // localConfig reads the variables of the local module; nil for another one.
 func localConfig(env *environment.Environment) (*localcluster.Config, error) {
 	tf := env.Spec.Cluster.Terraform
@@ -90,23 +121,23 @@ func localConfig(env *environment.Environment) (*localcluster.Config, error) {
 		case "nodes":
 			n, ok := value.(int)
 			if !ok || n < 1 || n > localcluster.MaxNodes {
-				return nil, env.Errorf(at, "nodes is a number from 1 to %d", localcluster.MaxNodes)
+				return nil, hint.With(env.Errorf(at, "nodes is no number from 1 to %d", localcluster.MaxNodes), "write nodes: 3")
 			}
 			c.Nodes = n
 		case "subnet":
 			s, ok := value.(string)
 			if !ok {
-				return nil, env.Errorf(at, "subnet is an IPv4 /16 such as 10.88.0.0/16")
+				return nil, hint.With(env.Errorf(at, "subnet is no text"), "write an IPv4 /16 such as 10.88.0.0/16, or nothing for the first free one")
 			}
 			c.Subnet = s
 		case "state":
 			s, ok := value.(string)
 			if !ok || !filepath.IsAbs(s) {
-				return nil, env.Errorf(at, "state is an absolute path")
+				return nil, hint.With(env.Errorf(at, "state is no absolute path"), "leave it out for %s", localcluster.DefaultStateRoot)
 			}
 			c.StateRoot = s
 		default:
-			return nil, env.Errorf(at, "the module local has no variable %q; it has nodes, subnet and state", name)
+			return nil, hint.With(env.Errorf(at, "the module local has no variable %q", name), "%s", strictyaml.Nearest(name, []string{"nodes", "subnet", "state"}))
 		}
 	}
 	return c, nil

@@ -4,8 +4,6 @@ package app
 
 import (
 	"context"
-	"io/fs"
-	"os"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
@@ -85,6 +83,3 @@ func plain(objects []addon.Object) []*unstructured.Unstructured {
 	}
 	return all
 }
-
-// dirFS is a folder as a file system; one that does not exist is empty.
-func dirFS(dir string) fs.FS { return os.DirFS(dir) }

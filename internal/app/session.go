@@ -209,7 +209,7 @@ func (a *App) Render(only string) ([]byte, error) {
 			objects = append(objects, sets[i]...)
 		}
 	}
-	if len(objects) == 0 {
+	if len(objects) == 0 && only != "" {
 		return nil, hint.With(fmt.Errorf("%s has no add-on %q", a.Name(), only), "it has %s", strings.Join(a.addonNames(), ", "))
 	}
 	return addon.WriteYAML(objects)

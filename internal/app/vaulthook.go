@@ -137,6 +137,9 @@ func (p podsOf) Token(ctx context.Context, account string, audiences []string, t
 func vaultReport(name string, v *vault.Vault) func(ctx context.Context) []LayerStatus {
 	return func(ctx context.Context) []LayerStatus {
 		status, err := v.Status(ctx)
+		if errors.Is(err, converge.ErrNotYet) {
+			return []LayerStatus{{Name: name, Summary: "not there yet"}}
+		}
 		if err != nil {
 			return []LayerStatus{failed(name, err)}
 		}

@@ -13,6 +13,7 @@ import (
 	"clusterup.dev/clusterup/internal/app"
 	"clusterup.dev/clusterup/internal/cli/output"
 	"clusterup.dev/clusterup/internal/converge"
+	"clusterup.dev/clusterup/internal/hint"
 )
 
 func newCreate(s Streams, f *flags) *cobra.Command {
@@ -31,12 +32,18 @@ func newCreate(s Streams, f *flags) *cobra.Command {
 	return c
 }
 
+// shortestInterval keeps a loop from being a load.
+const shortestInterval = time.Second
+
 func newReconcile(s Streams, f *flags) *cobra.Command {
 	var interval time.Duration
 	c := &cobra.Command{
 		Use: "reconcile ENV", Short: "Carry the plan out: put right what drifted",
 		Args: environmentArg,
 		RunE: func(c *cobra.Command, args []string) error {
+			if c.Flags().Changed("interval") && interval < shortestInterval {
+				return hint.With(fmt.Errorf("an interval of %s is too short", interval), "give --interval %s or more, such as 5m", shortestInterval)
+			}
 			if interval == 0 {
 				return f.converge(c.Context(), s, args[0], run{operation: "reconcile"})
 			}
@@ -107,10 +114,10 @@ func (f *flags) converge(ctx context.Context, s Streams, name string, r run) err
 		if err := f.confirmPlan(s, planned); err != nil {
 			return err
 		}
-	} else if f.format == "text" {
+	} else if f.format == "text" && f.logLevel != "error" {
 		fmt.Fprintf(s.Err, "  %s %s\n", a.Name(), output.Summary(planned))
 	}
-	progress := output.NewProgress(s.Err, f.terminal(s.Err), names(planned))
+	progress := f.progress(s, names(planned))
 	results, err := session.Apply(ctx, planned, progress.Event)
 	progress.End()
 	if err != nil && ctx.Err() != nil {

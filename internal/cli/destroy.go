@@ -58,7 +58,7 @@ func (f *flags) destroy(ctx context.Context, s Streams, name string, yes, purge 
 	}
 	defer session.Close()
 	ctx = session.Context()
-	progress := output.NewProgress(s.Err, f.terminal(s.Err), session.StepNames())
+	progress := f.progress(s, session.StepNames())
 	left, err := session.Destroy(ctx, purge, func(e converge.Event) {
 		if e.Kind == converge.Done && e.Took < worthALine {
 			e.Kind = converge.Unchanged

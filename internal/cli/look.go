@@ -118,6 +118,9 @@ func newUnlock(s Streams, f *flags) *cobra.Command {
 				if err != nil {
 					return err
 				}
+				if f.format == "json" {
+					return writeJSON(s.Out, map[string]string{"result": was})
+				}
 				_, err = fmt.Fprintln(s.Out, was)
 				return err
 			})

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -24,6 +25,7 @@ var version = "unversioned" //nolint:gochecknoglobals // the linker can only set
 // flags are those that every command takes.
 type flags struct {
 	format   string
+	logLevel string
 	noColor  bool
 	timeout  time.Duration
 	identity string
@@ -50,12 +52,16 @@ func newRoot(s Streams) *cobra.Command {
 	root.SetErr(s.Err)
 	p := root.PersistentFlags()
 	p.StringVarP(&f.format, "output", "o", "text", "`format` of the product: text or json")
+	p.StringVar(&f.logLevel, "log-level", "info", "how much progress on stderr: error (none), info, or debug (every wait, as a line)")
 	p.BoolVar(&f.noColor, "no-color", false, "no colours (also: NO_COLOR is set)")
 	p.DurationVar(&f.timeout, "timeout", 0, "give up after this `duration` (default: the environment's timeout)")
 	p.StringVar(&f.identity, "identity", "", "`file` with your own age or SSH key (default ~/.config/clusterup/identity.txt)")
 	root.PersistentPreRunE = func(*cobra.Command, []string) error {
 		if f.format != "text" && f.format != "json" {
 			return hint.With(fmt.Errorf("unknown output format %q", f.format), "use -o text or -o json")
+		}
+		if !slices.Contains([]string{"error", "info", "debug"}, f.logLevel) {
+			return hint.With(fmt.Errorf("unknown log level %q", f.logLevel), "use error, info or debug")
 		}
 		return nil
 	}
@@ -64,7 +70,7 @@ func newRoot(s Streams) *cobra.Command {
 	})
 	root.AddCommand(
 		newCreate(s, f), newDiff(s, f), newReconcile(s, f), newStatus(s, f),
-		newKubeconfig(s, f), newRender(s, f), newUnlock(s, f), newDestroy(s, f), newVersion(s),
+		newKubeconfig(s, f), newRender(s, f), newUnlock(s, f), newDestroy(s, f), newVersion(s, f),
 	)
 	for _, c := range root.Commands() {
 		run := c.RunE
@@ -86,10 +92,13 @@ func (f *flags) orStopped(err error) error {
 	return hint.With(fmt.Errorf("stopped: %w", cause), "run it again: it goes on from here; --timeout gives it longer")
 }
 
-func newVersion(s Streams) *cobra.Command {
+func newVersion(s Streams, f *flags) *cobra.Command {
 	return &cobra.Command{
 		Use: "version", Short: "Print the version", Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
+			if f.format == "json" {
+				return writeJSON(s.Out, map[string]string{"version": version})
+			}
 			_, err := fmt.Fprintln(s.Out, "clusterup "+version)
 			return err
 		},
@@ -126,6 +135,18 @@ func (f *flags) open(ctx context.Context, s Streams, name, operation string) (co
 		return nil
 	}
 	return ctx, cancel, a, nil
+}
+
+// progress writes to stderr as the log level asks.
+func (f *flags) progress(s Streams, steps []string) *output.Progress {
+	terminal, w := f.terminal(s.Err), s.Err
+	switch f.logLevel {
+	case "error":
+		terminal, w = output.Terminal{}, io.Discard
+	case "debug":
+		terminal.Live, terminal.All = false, true
+	}
+	return output.NewProgress(w, terminal, steps)
 }
 
 // terminal looks at what a stream is.

@@ -49,7 +49,7 @@ func (f *flags) writePlan(s Streams, planned []converge.Planned) error {
 		if p.Err == nil && p.Plan.Empty() {
 			continue
 		}
-		one := stepPlan{Step: p.Step.Name(), After: p.Plan.After, Changes: p.Plan.Changes}
+		one := stepPlan{Step: p.Step.Name(), After: p.Plan.After, Changes: append([]converge.Change{}, p.Plan.Changes...)}
 		if p.Err != nil {
 			one.Error = p.Err.Error()
 		}

@@ -22,6 +22,7 @@ type Progress struct {
 	mu      sync.Mutex
 	w       io.Writer
 	live    bool
+	all     bool
 	color   bool
 	width   int // of the widest step name
 	columns int // of the terminal
@@ -36,6 +37,7 @@ type Progress struct {
 // Terminal says what stderr is. The zero value is a file or a pipe.
 type Terminal struct {
 	Live    bool // lines may be rewritten
+	All     bool // every new message is a line
 	Color   bool
 	Columns int
 }
@@ -43,7 +45,7 @@ type Terminal struct {
 // NewProgress writes to w, with step names padded to the widest of steps.
 func NewProgress(w io.Writer, t Terminal, steps []string) *Progress {
 	p := &Progress{
-		w: w, live: t.Live, color: t.Color, columns: max(t.Columns, 40), clock: time.Now,
+		w: w, live: t.Live, all: t.All, color: t.Color, columns: max(t.Columns, 40), clock: time.Now,
 		started: map[string]time.Time{}, said: map[string]time.Time{}, now: map[string]string{},
 	}
 	for _, s := range steps {
@@ -84,8 +86,9 @@ func (p *Progress) start(step string) {
 
 func (p *Progress) working(e converge.Event) {
 	p.start(e.Step)
+	news := p.now[e.Step] != e.Message
 	p.now[e.Step] = e.Message
-	if !p.live && p.clock().Sub(p.said[e.Step]) >= quiet {
+	if p.all && news || !p.live && !p.all && p.clock().Sub(p.said[e.Step]) >= quiet {
 		p.said[e.Step] = p.clock()
 		fmt.Fprintf(p.w, "  … %-*s  %s\n", p.width, e.Step, e.Message)
 	}
