@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"clusterup.dev/clusterup/internal/hint"
 	"clusterup.dev/clusterup/internal/secret"
 	"clusterup.dev/clusterup/internal/store"
 )
@@ -322,6 +323,16 @@ func TestPreflight(t *testing.T) {
 	e.Bucket = store.Empty{}
 	if _, err := e.Intend(t.Context(), Journal{}, []Holder{p.holder("bob", 1)}, 1); err == nil {
 		t.Error("a bucket that takes nothing passes")
+	}
+}
+
+// TestTorn proves that what a purge that was cut off leaves is named as that.
+func TestTorn(t *testing.T) {
+	p := newPeople(t, "alice")
+	e, j := dealt(t, p, 1, p.holder("alice", 1))
+	delete(e.Bucket.(*memory).objects, recordKey(j.Nonce, 1, Intent))
+	if _, err := e.Read(t.Context()); !errors.Is(err, ErrTorn) || !strings.Contains(hint.Of(err), "--purge") {
+		t.Errorf("%v (hint %q)", err, hint.Of(err))
 	}
 }
 

@@ -6,12 +6,14 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"clusterup.dev/clusterup/internal/hint"
 	"clusterup.dev/clusterup/internal/store"
 )
 
@@ -76,6 +78,10 @@ const (
 	answerName    = "answer.json"
 )
 
+// ErrTorn says that records are there and the intent they follow is not: only a
+// purge that was cut off leaves that.
+var ErrTorn = errors.New("the journal of Vault's init has lost its beginning")
+
 // Read finds the newest init by listing.
 func (e *Escrow) Read(ctx context.Context) (Journal, error) {
 	entries, err := e.Bucket.List(ctx, journalPrefix)
@@ -87,7 +93,11 @@ func (e *Escrow) Read(ctx context.Context) (Journal, error) {
 		return j, nil
 	}
 	data, _, err := e.Bucket.Get(ctx, recordKey(j.Nonce, 1, Intent))
-	if err != nil {
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return Journal{}, hint.With(fmt.Errorf("%w: %s is not in the bucket", ErrTorn, recordKey(j.Nonce, 1, Intent)),
+			"a purge was cut off: `clusterup destroy ENV --purge` deletes the rest; if nobody purged, restore that object")
+	case err != nil:
 		return Journal{}, fmt.Errorf("reading the journal of Vault's init: %w", err)
 	}
 	var intent record

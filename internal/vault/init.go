@@ -4,6 +4,7 @@ package vault
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"clusterup.dev/clusterup/internal/converge"
@@ -145,13 +146,17 @@ func (s initStep) Apply(ctx context.Context, p converge.Plan) error {
 }
 
 // Destroy records that the environment is gone, so that a later one may begin
-// anew. The shares stay: storage may outlive the environment.
+// anew. The shares stay: storage may outlive the environment. What a purge that
+// was cut off left is the next purge's.
 func (s initStep) Destroy(ctx context.Context) error {
 	escrow, err := s.v.cfg.Escrow(ctx)
 	if err != nil {
 		return err
 	}
 	journal, err := escrow.Read(ctx)
+	if errors.Is(err, custody.ErrTorn) {
+		return nil
+	}
 	if err != nil || !journal.Exists() || journal.State == custody.Destroyed {
 		return err
 	}

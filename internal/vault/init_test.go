@@ -7,11 +7,13 @@ import (
 	"errors"
 	"io"
 	"net"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
 
 	"clusterup.dev/clusterup/internal/converge"
+	"clusterup.dev/clusterup/internal/custody"
 	"clusterup.dev/clusterup/internal/hint"
 	"clusterup.dev/clusterup/internal/store"
 )
@@ -89,6 +91,23 @@ func testOvertaken(t *testing.T, g *ground) {
 		t.Errorf("%v (hint %q)", err, hint.Of(err))
 	}
 	w.mustServe(t)
+}
+
+// TestDestroyAfterTornPurge proves that a purge goes on from what one that was
+// cut off left.
+func TestDestroyAfterTornPurge(t *testing.T) {
+	bucket := &folder{dir: t.TempDir()}
+	const left = "vault/20260701t120000.000000-00000000/0002-stored.json"
+	if _, err := bucket.PutNew(t.Context(), left, []byte("{}")); err != nil {
+		t.Fatal(err)
+	}
+	v := New(Config{Escrow: func(context.Context) (*custody.Escrow, error) { return &custody.Escrow{Bucket: bucket}, nil }})
+	if err := v.Steps()[0].Destroy(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if keys := bucket.keys(t); !slices.Equal(keys, []string{left}) {
+		t.Errorf("destroying wrote: %v", keys)
+	}
 }
 
 // testCancelled ends the context while the answer is being kept, and lets the
