@@ -289,6 +289,30 @@ func TestIntend(t *testing.T) {
 	}
 }
 
+// TestOtherKeys proves that who has another key now than at the init is named,
+// and that their new key makes another deal of an init that got nowhere.
+func TestOtherKeys(t *testing.T) {
+	p := newPeople(t, "alice", "bob", "eve")
+	e := &Escrow{Bucket: &memory{objects: map[string][]byte{}}, Runner: p.holder("alice", 0), Identities: []secret.Identity{p["alice"]}}
+	holders := []Holder{p.holder("alice", 1), p.holder("bob", 1)}
+	first, err := e.Intend(t.Context(), Journal{}, holders, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	now, err := e.Read(t.Context())
+	if err != nil || len(now.OtherKeys(holders)) > 0 {
+		t.Fatalf("%v, %v", now.OtherKeys(holders), err)
+	}
+	holders[1].Recipient = p["eve"].Recipient()
+	if got := now.OtherKeys(holders); !slices.Equal(got, []string{"bob"}) {
+		t.Errorf("%v, want bob", got)
+	}
+	again, err := e.Intend(t.Context(), now, holders, 1)
+	if err != nil || again.Nonce <= first.Nonce {
+		t.Errorf("%s after %s: %v", again.Nonce, first.Nonce, err)
+	}
+}
+
 // TestNonces proves that a new init sorts after the last one under any clock.
 func TestNonces(t *testing.T) {
 	now := time.Date(2026, 7, 1, 23, 59, 59, 999999999, time.UTC)

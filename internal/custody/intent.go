@@ -20,17 +20,18 @@ import (
 // to it. An intent of the same deal that got nowhere is taken up again under its
 // own nonce.
 func (e *Escrow) Intend(ctx context.Context, was Journal, holders []Holder, threshold int) (Journal, error) {
-	shares := make(map[string]int, len(holders))
+	shares, keys := make(map[string]int, len(holders)), make(map[string]string, len(holders))
 	for _, h := range holders {
 		shares[h.Name] += h.Shares
+		keys[h.Name] = h.Recipient.String()
 	}
 	j := was
 	again := was.State == Intent && !was.Answer && was.Threshold == threshold &&
-		was.Runner == e.Runner.Name && maps.Equal(was.Shares, shares)
+		was.Runner == e.Runner.Name && maps.Equal(was.Shares, shares) && maps.Equal(was.Keys, keys)
 	if !again {
 		var err error
-		j = Journal{Nonce: newNonce(time.Now(), was.Nonce), Threshold: threshold, Shares: shares, Runner: e.Runner.Name}
-		if j, err = e.add(ctx, j, record{State: Intent, Threshold: threshold, Shares: shares}); err != nil {
+		j = Journal{Nonce: newNonce(time.Now(), was.Nonce), Threshold: threshold, Shares: shares, Keys: keys, Runner: e.Runner.Name}
+		if j, err = e.add(ctx, j, record{State: Intent, Threshold: threshold, Shares: shares, Keys: keys}); err != nil {
 			return was, err
 		}
 	}

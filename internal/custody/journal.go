@@ -37,9 +37,10 @@ type Journal struct {
 	State     State // of the last record
 	Before    State // of the record before it: where a destroyed one stood
 	Threshold int
-	Shares    map[string]int // holder → shares dealt by the intent
-	Runner    string         // who began it, and can open the root token
-	Answer    bool           // the answer object is there
+	Shares    map[string]int    // holder → shares dealt by the intent
+	Keys      map[string]string // holder → the public key that their shares are sealed to
+	Runner    string            // who began it, and can open the root token
+	Answer    bool              // the answer object is there
 
 	seq int
 }
@@ -65,11 +66,12 @@ func (j Journal) Same(o Journal) bool {
 
 // record is a journal entry. Only the intent carries the deal.
 type record struct {
-	State     State          `json:"state"`
-	At        time.Time      `json:"at"`
-	By        string         `json:"by"`
-	Threshold int            `json:"threshold,omitempty"`
-	Shares    map[string]int `json:"shares,omitempty"`
+	State     State             `json:"state"`
+	At        time.Time         `json:"at"`
+	By        string            `json:"by"`
+	Threshold int               `json:"threshold,omitempty"`
+	Shares    map[string]int    `json:"shares,omitempty"`
+	Keys      map[string]string `json:"keys,omitempty"`
 }
 
 const (
@@ -104,7 +106,7 @@ func (e *Escrow) Read(ctx context.Context) (Journal, error) {
 	if err := json.Unmarshal(data, &intent); err != nil {
 		return Journal{}, fmt.Errorf("reading the journal of Vault's init: %s: %w", recordKey(j.Nonce, 1, Intent), err)
 	}
-	j.Threshold, j.Shares, j.Runner = intent.Threshold, intent.Shares, intent.By
+	j.Threshold, j.Shares, j.Keys, j.Runner = intent.Threshold, intent.Shares, intent.Keys, intent.By
 	return j, nil
 }
 
@@ -142,6 +144,19 @@ func newest(entries []store.Entry) Journal {
 	}
 	j.Answer = answer[j.Nonce]
 	return j
+}
+
+// OtherKeys names the holders whose shares are sealed to another key than the one
+// they have now, sorted.
+func (j Journal) OtherKeys(now []Holder) []string {
+	var names []string
+	for _, h := range now {
+		if was, ok := j.Keys[h.Name]; ok && was != h.Recipient.String() {
+			names = append(names, h.Name)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // Record adds a state to the journal of j and returns where it stands now.

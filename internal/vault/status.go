@@ -17,7 +17,10 @@ type Status struct {
 	Standbys    int               `json:"standbys"`
 	Shares      map[string]int    `json:"shares,omitempty"` // holder → shares stored for them
 	Threshold   int               `json:"threshold,omitempty"`
-	RootRevoked bool              `json:"rootRevoked"`
+	// OtherKeys are holders whose shares are sealed to another key than the one
+	// that the environment names now: only the old one opens them.
+	OtherKeys   []string `json:"otherKeys,omitempty"`
+	RootRevoked bool     `json:"rootRevoked"`
 }
 
 // Healthy reports whether one replica is active and all others stand by.
@@ -58,6 +61,7 @@ func (v *Vault) Status(ctx context.Context) (Status, error) {
 		return status, err
 	}
 	status.Threshold, status.RootRevoked = journal.Threshold, journal.State == custody.Revoked
+	status.OtherKeys = journal.OtherKeys(v.cfg.Holders)
 	status.Shares, err = escrow.Dealt(ctx, journal)
 	return status, err
 }

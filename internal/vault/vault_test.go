@@ -5,6 +5,7 @@ package vault
 import (
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -64,7 +65,7 @@ func testFromNothing(t *testing.T, g *ground) {
 	t.Logf("nothing to do in %v", time.Since(start))
 
 	status, err := v.Status(t.Context())
-	if err != nil || status.Shares["alice"] != 3 || status.Threshold != 2 {
+	if err != nil || status.Shares["alice"] != 3 || status.Threshold != 2 || len(status.OtherKeys) > 0 {
 		t.Errorf("status %+v, %v", status, err)
 	}
 	mustHideShares(t, w, said.String())
@@ -75,6 +76,17 @@ func testFromNothing(t *testing.T, g *ground) {
 		other.Threshold = 3
 		if _, err := run(t.Context(), other.open(t)); !errors.Is(err, ErrHolders) || hint.Of(err) == "" {
 			t.Errorf("%v (hint %q)", err, hint.Of(err))
+		}
+	})
+	t.Run("a holder with another key is named", func(t *testing.T) {
+		bob, err := w.identity("bob")
+		if err != nil {
+			t.Fatal(err)
+		}
+		other := w.open(t)
+		other.cfg.Holders[0].Recipient = bob.Recipient()
+		if status, err := other.Status(t.Context()); err != nil || !slices.Equal(status.OtherKeys, []string{"alice"}) {
+			t.Errorf("%v, %v", status.OtherKeys, err)
 		}
 	})
 	t.Run("a replica that comes back is unsealed", func(t *testing.T) {
