@@ -4,7 +4,6 @@ package app
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io/fs"
 	"net"
@@ -86,9 +85,6 @@ func consulSteps(s *Session, c chosen, call addon.Hook) ([]converge.Item, error)
 func consulReport(name string, cluster *consul.Cluster) func(ctx context.Context) []LayerStatus {
 	return func(ctx context.Context) []LayerStatus {
 		status, err := cluster.Status(ctx)
-		if errors.Is(err, converge.ErrNotYet) {
-			return []LayerStatus{{Name: name, Summary: "not there yet"}}
-		}
 		if err != nil {
 			return []LayerStatus{failed(name, err)}
 		}

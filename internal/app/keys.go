@@ -19,7 +19,7 @@ import (
 // development environment whose operator is the runner, an identity is made at the
 // usual place when there is none and the session may write. From here on secrets are in memory, so
 // core dumps are off.
-func (s *Session) openKeys(m mode) error {
+func (s *Session) openKeys() error {
 	if err := custody.NoDumps(); err != nil {
 		return err
 	}
@@ -29,7 +29,7 @@ func (s *Session) openKeys(m mode) error {
 	}
 	operator, self := s.env.Self()
 	s.identities, err = secret.LoadIdentities(path)
-	if errors.Is(err, fs.ErrNotExist) && self && m == changing && s.options.Identity == "" {
+	if errors.Is(err, fs.ErrNotExist) && self && s.mode == changing && s.options.Identity == "" {
 		var made secret.Identity
 		if made, err = secret.CreateIdentity(path); err == nil {
 			s.identities = []secret.Identity{made}
@@ -37,7 +37,7 @@ func (s *Session) openKeys(m mode) error {
 		}
 	}
 	switch {
-	case errors.Is(err, fs.ErrNotExist) && (m == changing || s.options.Identity != ""):
+	case errors.Is(err, fs.ErrNotExist) && (s.mode == changing || s.options.Identity != ""):
 		return hint.With(fmt.Errorf("there is no identity %s to open this environment's tokens with", path),
 			"name your age or SSH key with --identity; its public half has to be one of spec.operators")
 	case errors.Is(err, fs.ErrNotExist) && self:

@@ -21,12 +21,12 @@ import (
 // open connects a session to its store and prepares what the steps need. Only a
 // session that may write makes what is missing: the operator's identity, the
 // reservation of this machine, the local store.
-func (s *Session) open(ctx context.Context, m mode) error {
-	config, err := s.storeConfig(ctx, m)
+func (s *Session) open(ctx context.Context) error {
+	config, err := s.storeConfig(ctx)
 	if err != nil {
 		return err
 	}
-	if err := s.openKeys(m); err != nil {
+	if err := s.openKeys(); err != nil {
 		return err
 	}
 	s.bucket = store.Empty{}
@@ -43,18 +43,18 @@ func (s *Session) open(ctx context.Context, m mode) error {
 	s.staged = memo(s.fetch)
 	s.cluster = memo(s.connect)
 	s.library = memo(s.openLibrary)
-	if s.terraform, err = s.openTerraform(ctx, config, m); err != nil {
+	if s.terraform, err = s.openTerraform(ctx, config); err != nil {
 		return err
 	}
 	return s.openHooks()
 }
 
 // storeConfig says where the store is; nil when there is none yet.
-func (s *Session) storeConfig(ctx context.Context, m mode) (*store.Config, error) {
+func (s *Session) storeConfig(ctx context.Context) (*store.Config, error) {
 	if spec := s.env.Spec.Store; !s.env.LocalStore() {
 		return &store.Config{Bucket: spec.Bucket, Prefix: spec.Prefix, Region: spec.Region, Endpoint: spec.Endpoint, PathStyle: spec.PathStyle}, nil
 	}
-	if m == changing {
+	if s.mode == changing {
 		if err := localcluster.Preflight(ctx, *s.local); err != nil {
 			return nil, err
 		}
@@ -66,7 +66,7 @@ func (s *Session) storeConfig(ctx context.Context, m mode) (*store.Config, error
 	if err != nil {
 		return nil, err
 	}
-	if m != changing && !localcluster.StoreExists(*s.local) || m == looking && held.ID == "" {
+	if s.mode != changing && !localcluster.StoreExists(*s.local) || s.mode == looking && held.ID == "" {
 		return nil, nil //nolint:nilnil // never made, or destroyed: looking starts no server
 	}
 	access, err := localcluster.EnsureStore(ctx, *s.local)

@@ -98,7 +98,8 @@ func holds(inventory release.Inventory, r *release.Release) bool {
 // forgetRelease records that nothing of any release is left in the cluster.
 func (s *Session) forgetRelease(ctx context.Context) error {
 	inventory, err := s.inventory(ctx)
-	if err != nil || inventory.Settled("") {
+	nothing := inventory.Current.Digest == "" && len(inventory.Refs) == 0
+	if err != nil || nothing || inventory.Settled("") {
 		return err
 	}
 	return (&release.Library{Bucket: s.bucket}).Promote(ctx, "", inventory, s.lease.Fence())

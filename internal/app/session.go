@@ -25,6 +25,7 @@ import (
 // converge.ErrNotYet before its time, and is asked once.
 type Session struct {
 	*App
+	mode        mode            // what it was opened for
 	outer       context.Context //nolint:containedctx // the run's own, for what comes after the lock is given back
 	bucket      store.Bucket
 	whole       *store.S3                   // the same; nil while there is no store
@@ -50,8 +51,8 @@ type Session struct {
 // Look opens a session that only reads. An environment that was never made has
 // an empty store.
 func (a *App) Look(ctx context.Context) (*Session, error) {
-	s := &Session{App: a, outer: ctx}
-	return s, s.open(ctx, looking)
+	s := &Session{App: a, mode: looking, outer: ctx}
+	return s, s.open(ctx)
 }
 
 // Hold opens a session that may change things: it makes the operator's identity
@@ -73,8 +74,8 @@ const (
 )
 
 func (a *App) hold(ctx context.Context, m mode) (*Session, error) {
-	s := &Session{App: a, outer: ctx}
-	if err := s.open(ctx, m); err != nil {
+	s := &Session{App: a, mode: m, outer: ctx}
+	if err := s.open(ctx); err != nil {
 		return nil, err
 	}
 	if s.whole == nil {

@@ -51,7 +51,11 @@ func failed(name string, err error) LayerStatus {
 	if errors.Is(err, converge.ErrNotYet) {
 		return LayerStatus{Name: name, Summary: "not there yet"}
 	}
-	return LayerStatus{Name: name, Summary: "unknown", Detail: strings.TrimSpace(err.Error())}
+	first, rest, _ := strings.Cut(strings.TrimSpace(err.Error()), "\n")
+	if rest != "" {
+		first += fmt.Sprintf(" (and %d more)", 1+strings.Count(rest, "\n"))
+	}
+	return LayerStatus{Name: name, Summary: "unknown", Detail: first}
 }
 
 func plural(n int, noun string) string {

@@ -57,7 +57,7 @@ func (s *Session) infrastructure() converge.Step {
 
 // openTerraform prepares Terraform with the environment's bucket as its backend.
 // It is nil when the cluster is an existing one, and while there is no bucket.
-func (s *Session) openTerraform(ctx context.Context, bucket *store.Config, m mode) (*terraform.Terraform, error) {
+func (s *Session) openTerraform(ctx context.Context, bucket *store.Config) (*terraform.Terraform, error) {
 	spec := s.env.Spec.Cluster.Terraform
 	if spec == nil || bucket == nil {
 		return nil, nil //nolint:nilnil // neither is an error
@@ -76,7 +76,7 @@ func (s *Session) openTerraform(ctx context.Context, bucket *store.Config, m mod
 	}
 	vars := spec.Variables
 	if s.local != nil {
-		if vars, err = s.localVariables(ctx, m); err != nil {
+		if vars, err = s.localVariables(ctx); err != nil {
 			return nil, err
 		}
 	}
@@ -117,9 +117,9 @@ func (s *Session) recoverTerraform(ctx context.Context) error {
 
 // localVariables are what the module terraform/local is given: where everything
 // is, and the generation that a look at the nodes gives.
-func (s *Session) localVariables(ctx context.Context, m mode) (map[string]any, error) {
+func (s *Session) localVariables(ctx context.Context) (map[string]any, error) {
 	reservation, err := localcluster.Reserved(*s.local)
-	if err == nil && m == removing {
+	if err == nil && s.mode == removing {
 		// Removing takes nodes and subnet as they are, and needs them reserved
 		// only so that the module is told something.
 		reservation, err = localcluster.Reserve(ctx, localcluster.Config{
