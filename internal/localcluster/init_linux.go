@@ -30,7 +30,7 @@ func nodeInit(ctx context.Context, args []string) error {
 		return err
 	}
 	l, dir := s.layout(), s.layout().node(s.Index)
-	held, err := tryLock(string(dir))
+	held, err := tryLock(ctx, string(dir))
 	if err != nil {
 		return err
 	}

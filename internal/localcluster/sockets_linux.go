@@ -10,38 +10,10 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-
-	"golang.org/x/sys/unix"
 )
 
-// lockFile opens a file for appending and locks it; (nil, nil) when somebody
-// else holds the lock. Whoever inherits the file holds the lock, too.
-func lockFile(path string) (*os.File, error) {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR|os.O_APPEND, 0o600)
-	if err != nil {
-		return nil, err
-	}
-	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-	if err == nil {
-		return f, nil
-	}
-	_ = f.Close()
-	if errors.Is(err, unix.EWOULDBLOCK) {
-		return nil, nil
-	}
-	return nil, fmt.Errorf("lock %s: %w", path, err)
-}
-
-func serverRuns(f storeFiles) (bool, error) {
-	if !exists(f.log()) {
-		return false, nil
-	}
-	free, err := lockFile(f.log())
-	if err != nil || free == nil {
-		return err == nil, err
-	}
-	return false, free.Close()
-}
+// serverRuns: the server inherits its log together with the lock of it.
+func serverRuns(f storeFiles) (bool, error) { return locked(f.log()) }
 
 func readPID(path string) (int, error) {
 	data, err := os.ReadFile(path)

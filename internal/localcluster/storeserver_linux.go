@@ -17,7 +17,7 @@ import (
 
 func ensureServer(ctx context.Context, c Config, s storeSettings) error {
 	f := c.layout().files()
-	log, err := lockFile(f.log())
+	log, err := lockFile(ctx, f.log())
 	if err != nil {
 		return err
 	}
