@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -19,7 +20,7 @@ func run(ctx context.Context, stdin, name string, args ...string) error {
 }
 
 func output(ctx context.Context, stdin, name string, args ...string) (string, error) {
-	cmd := exec.CommandContext(ctx, name, args...)
+	cmd := command(ctx, name, args...)
 	cmd.Stdin = strings.NewReader(stdin)
 	var out, all bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &all
@@ -27,6 +28,37 @@ func output(ctx context.Context, stdin, name string, args ...string) (string, er
 		return "", fmt.Errorf("%s: %w%s", filepath.Base(name), err, tail(all.String(), 3))
 	}
 	return out.String(), nil
+}
+
+// systemFolders hold what an administrator runs. A shell of root's may have a
+// PATH without them, as that of Debian's su has.
+func systemFolders() []string { return []string{"/usr/local/sbin", "/usr/sbin", "/sbin"} }
+
+// find looks for a program of the machine.
+func find(name string) (string, error) {
+	path, err := exec.LookPath(name)
+	if err == nil {
+		return path, nil
+	}
+	for _, dir := range systemFolders() {
+		if path, err := exec.LookPath(filepath.Join(dir, name)); err == nil {
+			return path, nil
+		}
+	}
+	return "", err
+}
+
+// command is a program of the machine that finds others as find does.
+func command(ctx context.Context, name string, args ...string) *exec.Cmd {
+	path, err := find(name)
+	if err != nil {
+		path = name // to fail with it
+	}
+	cmd := exec.CommandContext(ctx, path, args...)
+	cmd.Args[0] = name
+	folders := append([]string{os.Getenv("PATH")}, systemFolders()...)
+	cmd.Env = append(os.Environ(), "PATH="+strings.TrimPrefix(strings.Join(folders, ":"), ":"))
+	return cmd
 }
 
 // tail is the last lines of a program's output, as the end of an error.

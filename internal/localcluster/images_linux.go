@@ -11,7 +11,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"syscall"
 	"time"
@@ -131,7 +130,7 @@ func unpack(ctx context.Context, archives []string, dir string) (err error) {
 	if err := os.WriteFile(config, []byte("version = 2\ndisabled_plugins = [\"io.containerd.grpc.v1.cri\"]\n"), 0o600); err != nil {
 		return err
 	}
-	containerd := exec.CommandContext(ctx, "containerd", "--config", config, "--root", work, "--state", filepath.Join(sockets, "state"),
+	containerd := command(ctx, "containerd", "--config", config, "--root", work, "--state", filepath.Join(sockets, "state"),
 		"--address", socket, "--log-level", "warn")
 	// Its mounts are its own, and it ends with us.
 	containerd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS, Pdeathsig: syscall.SIGKILL}

@@ -137,7 +137,7 @@ func killNode(ctx context.Context, d nodeDir) error {
 // inNode runs a program inside a living node.
 func inNode(ctx context.Context, pid int, args ...string) *exec.Cmd {
 	enter := []string{"--target", strconv.Itoa(pid), "--mount", "--uts", "--ipc", "--net", "--pid", "--"}
-	cmd := exec.CommandContext(ctx, "nsenter", append(enter, args...)...)
+	cmd := command(ctx, "nsenter", append(enter, args...)...)
 	cmd.Env = []string{"PATH=" + nodePath, "HOME=/root", "KUBECONFIG=/etc/kubernetes/admin.conf", "TERM=" + os.Getenv("TERM")}
 	return cmd
 }

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"slices"
 	"strconv"
 	"strings"
@@ -111,10 +110,12 @@ func programs() [][2]string {
 	}
 }
 
-func checkPrograms(context.Context, Config) error {
+func checkPrograms(context.Context, Config) error { return checkFound(programs()) }
+
+func checkFound(programs [][2]string) error {
 	var missing, packages []string
-	for _, p := range programs() {
-		if _, err := exec.LookPath(p[0]); err != nil {
+	for _, p := range programs {
+		if _, err := find(p[0]); err != nil {
 			missing = append(missing, p[0])
 			packages = append(packages, p[1])
 		}

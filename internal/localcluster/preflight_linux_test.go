@@ -17,12 +17,11 @@ import (
 func TestPreflightNamesWhatIsMissing(t *testing.T) {
 	c := Config{Environment: "x", StateRoot: t.TempDir(), Servers: t.TempDir()}.withDefaults()
 	t.Run("programs", func(t *testing.T) {
-		t.Setenv("PATH", t.TempDir())
-		err := checkPrograms(t.Context(), c)
-		if err == nil || !strings.Contains(err.Error(), "lacks containerd, ") {
+		err := checkFound([][2]string{{"no-such-x", "x-tools"}, {"sh", "dash"}, {"no-such-y", "x-tools"}, {"no-such-z", "z"}})
+		if err == nil || !strings.Contains(err.Error(), "lacks no-such-x, no-such-y, no-such-z") {
 			t.Fatalf("error %v", err)
 		}
-		if h := hint.Of(err); !strings.Contains(h, "apt-get install containerd runc iproute2 nftables") || !strings.Contains(h, existingCluster) {
+		if h := hint.Of(err); !strings.Contains(h, "apt-get install x-tools z") || !strings.Contains(h, existingCluster) {
 			t.Errorf("hint %q", h)
 		}
 	})
@@ -51,6 +50,28 @@ func TestPreflightNamesWhatIsMissing(t *testing.T) {
 			}
 		}
 	})
+}
+
+// What only an administrator runs is found with a PATH that lacks its folders,
+// and what is run finds it, too; the PATH of this program stays as it is.
+func TestSystemFoldersAreSearched(t *testing.T) {
+	if _, err := os.Stat("/usr/sbin/ldconfig"); err != nil {
+		t.Skip(err)
+	}
+	t.Setenv("PATH", "/usr/bin:/bin")
+	if path, err := find("ldconfig"); err != nil || filepath.Base(path) != "ldconfig" {
+		t.Errorf("found %q, %v", path, err)
+	}
+	out, err := output(t.Context(), "", "sh", "-c", "command -v ldconfig; echo $0")
+	if err != nil || !strings.Contains(out, "sbin/ldconfig\nsh\n") {
+		t.Errorf("a program finds %q, %v", out, err)
+	}
+	if path := os.Getenv("PATH"); path != "/usr/bin:/bin" {
+		t.Errorf("PATH became %q", path)
+	}
+	if err := command(t.Context(), "no-such-program").Run(); err == nil || !strings.Contains(err.Error(), "not found") {
+		t.Errorf("error %v", err)
+	}
 }
 
 func TestHasCapability(t *testing.T) {
