@@ -59,7 +59,7 @@ func (s *Session) openVault(c chosen) (*vault.Vault, error) {
 		return nil, err
 	}
 	pods := podsOf{session: s, namespace: c.Namespace}
-	v := vault.New(vault.Config{
+	config := vault.Config{
 		Pods: pods, Tokens: pods, Holders: s.holders(settings), Settings: settings, Namespace: c.Namespace,
 		Files: c.Files(), Timeout: c.Ready.Timeout,
 		CA: func(ctx context.Context) ([]byte, error) {
@@ -77,7 +77,9 @@ func (s *Session) openVault(c chosen) (*vault.Vault, error) {
 			}
 			return &custody.Escrow{Bucket: s.bucket, Runner: runner, Identities: s.identities}, err
 		},
-	})
+	}
+	config.Guard = func(ctx context.Context) error { return s.lease.Check(ctx) } // only a run that holds the lock applies
+	v := vault.New(config)
 	if s.vaults == nil {
 		s.vaults = map[string]*vault.Vault{}
 	}
@@ -167,13 +169,16 @@ func vaultReport(name string, v *vault.Vault) func(ctx context.Context) []LayerS
 func sharesReport(status vault.Status) LayerStatus {
 	row := LayerStatus{Name: "key shares", Summary: "none are dealt"}
 	held, total := []string{}, 0
+	if len(status.OtherKeys) > 0 {
+		row.Detail = "sealed to another key than the environment's file has now: " + strings.Join(status.OtherKeys, ", ")
+	}
 	for _, holder := range sortedKeys(status.Shares) {
 		n := status.Shares[holder]
 		total += n
 		held = append(held, fmt.Sprintf("%s %d", holder, n))
 	}
 	if total > 0 {
-		row.Healthy = true
+		row.Healthy = len(status.OtherKeys) == 0
 		row.Summary = fmt.Sprintf("%s sealed and stored: %s; %d unseal", plural(total, "share"), strings.Join(held, ", "), status.Threshold)
 	}
 	return row
