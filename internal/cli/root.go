@@ -156,7 +156,7 @@ func (f *flags) terminal(w io.Writer) output.Terminal {
 		return output.Terminal{}
 	}
 	columns, _, err := term.GetSize(int(file.Fd()))
-	if err != nil {
+	if err != nil || columns <= 0 {
 		columns = 80
 	}
 	return output.Terminal{Live: true, Color: !f.noColor && os.Getenv("NO_COLOR") == "", Columns: columns}
