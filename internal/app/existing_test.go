@@ -50,6 +50,8 @@ func TestExisting(t *testing.T) {
 		{"destroy", destroy},
 		{"early", destroyEarly},
 		{"dropped", destroyDropped},
+		{"shared", sharedNamespace},
+		{"neighbours", sharedCluster},
 		{"contract", contract},
 		{"interrupted", interrupted},
 	} {

@@ -78,8 +78,9 @@ spec:
 // namespace is that of the add-ons.
 func (w *world) namespace() string { return "demo-" + w.name }
 
-func (w *world) addon(t *testing.T, name, more string) {
+func (w *world) addon(t *testing.T, name, more string, namespace ...string) {
 	t.Helper()
+	namespace = append(namespace, w.namespace())
 	w.write(t, "addons/"+name+"/addon.yaml", fmt.Sprintf(`apiVersion: clusterup.dev/v1alpha1
 kind: Addon
 name: %s
@@ -88,7 +89,7 @@ description: For tests
 namespace: %s
 values: {level: none}
 %s
-`, name, w.namespace(), more))
+`, name, namespace[0], more))
 }
 
 func (w *world) manifest(t *testing.T, addon, name, text string) {
