@@ -6,6 +6,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -45,16 +47,33 @@ func (c *Cluster) ask(ctx context.Context, path string) ([]byte, error) {
 	return raw, c.unreachable(err)
 }
 
+// brief says in one line what a health check answered in many: the parts that
+// fail, or else the first line.
+type brief struct{ error }
+
+func (b brief) Unwrap() error { return b.error }
+
+func (b brief) Error() string {
+	lines := strings.Split(b.error.Error(), "\n")
+	failing := slices.DeleteFunc(slices.Clone(lines), func(line string) bool { return !strings.Contains(line, "[-]") })
+	if len(failing) == 0 {
+		failing = lines[:1]
+	}
+	return strings.Join(failing, "; ")
+}
+
 // unreachable adds the address and a hint to an error of a first contact.
 func (c *Cluster) unreachable(err error) error {
 	if err == nil {
 		return nil
 	}
 	cause := err
-	err = fmt.Errorf("the API server %s: %w", c.rest.Host, err)
+	err = fmt.Errorf("the API server %s: %w", c.rest.Host, brief{err})
 	switch {
 	case apierrors.IsUnauthorized(cause), apierrors.IsForbidden(cause):
 		return hint.With(err, "check the user of the kubeconfig")
+	case apierrors.IsInternalError(cause), apierrors.IsServiceUnavailable(cause):
+		return hint.With(err, "the API server is not well: look at its log and at etcd")
 	case apierrors.ReasonForError(cause) == metav1.StatusReasonUnknown:
 		return hint.With(err, "check that the cluster runs and that the kubeconfig names its address and CA")
 	}

@@ -24,7 +24,7 @@ const canary = "s3cr3t-Canary/42"
 // exposed reports whether text holds the canary in any way that a formatter
 // could have written it.
 func exposed(text string) bool {
-	decimals := strings.Trim(fmt.Sprint([]byte(canary)), "[]")
+	decimals := strings.Trim(fmt.Sprintf("%d", []byte(canary)), "[]")
 	for _, form := range []string{
 		canary, hex.EncodeToString([]byte(canary)), fmt.Sprintf("% x", canary), fmt.Sprintf("%#x", []byte(canary)),
 		base64.StdEncoding.EncodeToString([]byte(canary)), decimals, strings.ReplaceAll(decimals, " ", ","), "0x73, 0x33",
