@@ -8,8 +8,16 @@ SHELL := /bin/bash
 export GOTOOLCHAIN := local
 # No C compiler is needed, and the binary runs on any Linux.
 export CGO_ENABLED := 0
+# git may refuse a clone that another user owns; the version is passed below.
+export GOFLAGS := $(strip $(GOFLAGS) -buildvcs=false)
+# Debian's su without a dash leaves out what nodes are made with.
+export PATH := $(PATH):/usr/sbin:/sbin
+# Go and the caches need one.
+export HOME := $(or $(HOME),$(shell echo ~))
+# What is missing is said before anything is made, and servers are built alone.
+.NOTPARALLEL:
 
-VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unversioned)
+VERSION := $(shell git -c safe.directory='$(CURDIR)' describe --tags --always --dirty 2>/dev/null || echo unversioned)
 LDFLAGS := -s -w -X clusterup.dev/clusterup/internal/cli.version=$(VERSION)
 BUILDER := bin/builder
 ENV ?= local
@@ -17,7 +25,7 @@ ENV ?= local
 ##@ Use
 
 .PHONY: up
-up: packages servers build ## Install what is missing, build, create the environment "local"
+up: preflight packages servers build ## Install what is missing, build, create the environment "local"
 	./bin/clusterup create $(ENV) --yes
 
 .PHONY: down
@@ -25,6 +33,10 @@ down: build ## Destroy the environment "local" and all its data
 	./bin/clusterup destroy $(ENV) --yes --purge
 
 ##@ Build
+
+.PHONY: preflight
+preflight: ## Say at once what a local environment would lack on this machine
+	@hack/preflight.sh
 
 .PHONY: packages
 packages: ## Install the Debian packages that are missing (says which)
@@ -44,7 +56,7 @@ build: ## Build ./bin/clusterup
 ##@ Check
 
 .PHONY: test
-test: packages servers build lint verify test-unit test-tools test-e2e ## All that has to pass: lint, generated files, unit and real-server tests, end to end
+test: preflight packages servers build lint verify test-unit test-tools test-e2e ## All that has to pass: lint, generated files, unit and real-server tests, end to end
 
 .PHONY: test-unit
 test-unit: build ## Tests beside the code, real servers where semantics matter
@@ -52,7 +64,7 @@ test-unit: build ## Tests beside the code, real servers where semantics matter
 
 .PHONY: test-tools
 test-tools: ## Tests of the builder and of the small mains under tools/
-	@for m in builder s3; do echo "tools/$$m"; (cd tools/$$m && go test -count=1 ./...); done
+	@for m in builder s3 volume; do echo "tools/$$m"; (cd tools/$$m && go test -count=1 ./...); done
 
 .PHONY: test-e2e
 test-e2e: build ## The end-to-end test: a whole environment, broken and mended, and nothing left
@@ -71,7 +83,7 @@ fuzz: ## Fuzz everything that parses, FUZZTIME (30s) each
 	@hack/fuzz.sh $(or $(FUZZTIME),30s)
 
 .PHONY: bench-create
-bench-create: packages servers build ## Time nothing → unsealed and the second run beside the bare sequence by hand
+bench-create: preflight packages servers build ## Time nothing → unsealed and the second run beside the bare sequence by hand
 	@hack/bench-create.sh
 
 ##@ Generate

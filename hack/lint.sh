@@ -4,6 +4,8 @@
 # tools/lint and kept in the cache once built.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+export HOME=${HOME:-~} # go's cache is below it, too
+export GOFLAGS="${GOFLAGS:-} -buildvcs=false" # git may refuse a clone that another user owns
 
 cache=${CLUSTERUP_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/clusterup}
 key=$(cat tools/lint/go.mod tools/lint/go.sum <(go version) | sha256sum | cut -c1-16)

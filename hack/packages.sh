@@ -5,6 +5,7 @@
 # installs; where nothing is missing it says nothing and changes nothing.
 # No daemon is started: each node runs its own containerd.
 set -eu
+PATH=$PATH:/usr/sbin:/sbin # Debian's su without a dash leaves them out
 
 # containerd and runc run the pods, the plugins and iptables (which they bring
 # along) connect them; nft and conntrack also go into the kube-proxy image,
@@ -16,8 +17,17 @@ fail() {
 	exit 1
 }
 
-command -v dpkg-query >/dev/null && command -v apt-get >/dev/null ||
-	fail "packages: this is not Debian" "install what these packages hold by your own means: $packages"
+if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
+	lacking=""
+	for program in containerd containerd-shim-runc-v2 ctr runc ip nft iptables conntrack nsenter busybox; do
+		command -v "$program" >/dev/null || lacking="$lacking $program"
+	done
+	[ -x /usr/lib/cni/ptp ] || [ -x /opt/cni/bin/ptp ] || lacking="$lacking CNI-plugins"
+	[ -e /etc/ssl/certs/ca-certificates.crt ] || lacking="$lacking /etc/ssl/certs/ca-certificates.crt"
+	[ -n "$lacking" ] || exit 0
+	fail "packages: this is not Debian, and it lacks$lacking" \
+		"install them by your own means (Debian has them in $packages), or name an existing cluster in an environment file (docs/environments.md)"
+fi
 
 missing=""
 for package in $packages; do

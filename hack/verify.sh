@@ -3,6 +3,8 @@
 # Generates again what is generated, into a folder aside, and compares.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+export HOME=${HOME:-~}
+export GOFLAGS="${GOFLAGS:-} -buildvcs=false"
 
 aside=$(mktemp -d)
 trap 'rm -rf "$aside"' EXIT
