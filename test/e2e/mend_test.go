@@ -3,7 +3,6 @@
 package e2e
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"os"
@@ -15,6 +14,8 @@ import (
 
 	"clusterup.dev/clusterup/internal/converge"
 	"clusterup.dev/clusterup/internal/kube"
+	"clusterup.dev/clusterup/internal/localcluster"
+	"clusterup.dev/clusterup/internal/store"
 )
 
 // deletedPod deletes one Vault pod; the next create unseals its successor.
@@ -74,21 +75,39 @@ func kill(t *testing.T, pid int) {
 	until(t, "the process to be gone", time.Minute, func() bool { return syscall.Kill(pid, 0) != nil })
 }
 
-// twoRuns starts a reconcile beside another: one of them waits or is refused,
-// and names the other; nothing breaks.
+// twoRuns holds the run lock as another run would: a run beside it is refused and
+// names the holder, looking is not, and once the lock is free all goes on.
 func (w *world) twoRuns(t *testing.T) {
-	var first bytes.Buffer
-	c := w.command(t.Context(), "reconcile", w.name)
-	c.Stdout, c.Stderr = &first, &first
-	if err := c.Start(); err != nil {
+	access, err := localcluster.EnsureStore(t.Context(), localcluster.Config{Environment: w.name, Servers: filepath.Dir(w.tools)})
+	if err != nil {
 		t.Fatal(err)
 	}
-	second := w.run(time.Minute, "reconcile", w.name)
-	if err := c.Wait(); err != nil {
-		t.Errorf("the first run: %v\n%s", err, first.String())
+	bucket, err := store.Open(t.Context(), store.Config{
+		Bucket: access.Bucket, Prefix: w.name, Region: access.Region, Endpoint: access.Endpoint, PathStyle: true,
+		AccessKey: access.AccessKey, SecretKey: access.SecretKey,
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
-	if second.code != 0 && !strings.Contains(second.err, "held by") {
-		t.Errorf("the second run ended with %d and does not say who holds the lock", second.code)
+	const holder = "jo@laptop pid 7"
+	lease, err := store.Acquire(t.Context(), bucket, store.LockOptions{Owner: holder, Operation: "rehearsal"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	refused := w.run(time.Minute, "reconcile", w.name)
+	if refused.code != 1 || !strings.Contains(refused.err, "held by "+holder+" (rehearsal)") || !strings.Contains(refused.err, "hint: wait for that run") {
+		t.Errorf("a run beside another ended with %d and says %q", refused.code, refused.err)
+	}
+	w.must(time.Minute, "status", w.name)
+	w.must(time.Minute, "diff", w.name)
+	if err := lease.Check(t.Context()); err != nil {
+		t.Errorf("the holder: %v", err)
+	}
+	if err := lease.Release(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if next := w.must(time.Minute, "reconcile", w.name); !strings.Contains(next.out, "nothing to do") {
+		t.Errorf("the run after says %q", next.out)
 	}
 }
 
