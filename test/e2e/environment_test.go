@@ -59,7 +59,7 @@ func TestEnvironment(t *testing.T) {
 	t.Run("a deleted Vault pod is unsealed again", func(t *testing.T) { w.deletedPod(t, cluster) })
 	t.Run("a killed node comes back with its volumes", func(t *testing.T) { w.killedNode(t, cluster) })
 	t.Run("two runs at once are kept apart", func(t *testing.T) { w.twoRuns(t) })
-	t.Run("no secret is anywhere outside its sealed form", func(t *testing.T) { w.canary(t, cluster) })
+	t.Run("no secret is anywhere outside its sealed form", func(t *testing.T) { w.canary(t) })
 	t.Run("destroy leaves only the bucket", func(t *testing.T) {
 		w.must(3*time.Minute, "destroy", w.name, "--yes")
 		gone(t, traces(t, w.state, bridge, subnet), before)

@@ -29,7 +29,18 @@ type world struct {
 	home   string
 	state  string
 	said   *bytes.Buffer // all that the binary ever printed, for the canary
+	seen   *commandLines // of all processes while it ran, for the canary too
 }
+
+// in is the world within a subtest, which fails in its own name.
+func (w *world) in(t *testing.T) *world {
+	inner := *w
+	inner.t = t
+	return &inner
+}
+
+// terraform is where Terraform works.
+func (w *world) terraform() string { return filepath.Join(w.home, ".cache/clusterup/terraform") }
 
 // newWorld writes the environment file and skips where no environment can be
 // made, unless CLUSTERUP_REQUIRE_SERVERS says that this machine must.
@@ -42,6 +53,7 @@ func newWorld(t *testing.T, name, file string) *world {
 	w := &world{
 		t: t, name: name, binary: filepath.Join(root, "bin/clusterup"), tools: filepath.Join(root, "bin/servers/bin"),
 		dir: t.TempDir(), home: t.TempDir(), state: filepath.Join("/var/lib/clusterup", name), said: &bytes.Buffer{},
+		seen: &commandLines{lines: map[string]bool{}},
 	}
 	for _, need := range []string{w.binary, filepath.Join(w.tools, "vault")} {
 		if _, err := os.Stat(need); err != nil || os.Geteuid() != 0 {
@@ -57,12 +69,29 @@ func newWorld(t *testing.T, name, file string) *world {
 	if err := os.WriteFile(filepath.Join(w.dir, "environments", name+".yaml"), []byte(file), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
+	w.alone()
+	remove := func() {
 		if _, err := os.Stat(w.state); err == nil {
 			w.run(5*time.Minute, "destroy", name, "--yes", "--purge")
 		}
-	})
+	}
+	remove() // what a run of this test left that was killed
+	t.Cleanup(remove)
 	return w
+}
+
+// alone makes sure that no other run of this test works on the same environment.
+// The system gives the lock back when this process ends.
+func (w *world) alone() {
+	w.t.Helper()
+	file, err := os.OpenFile(filepath.Join(os.TempDir(), "clusterup-"+w.name+".lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(func() { _ = file.Close() })
+	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		w.t.Fatalf("another run of this test has the environment %s: %v", w.name, err)
+	}
 }
 
 // outcome is what one run of the binary printed and how it ended.
@@ -75,7 +104,7 @@ type outcome struct {
 func (w *world) command(ctx context.Context, args ...string) *exec.Cmd {
 	c := exec.CommandContext(ctx, w.binary, args...)
 	c.Dir = w.dir
-	c.Env = append(os.Environ(), "HOME="+w.home, "XDG_CONFIG_HOME=", "NO_COLOR=1")
+	c.Env = append(os.Environ(), "HOME="+w.home, "XDG_CONFIG_HOME=", "XDG_CACHE_HOME=", "NO_COLOR=1")
 	return c
 }
 
@@ -88,7 +117,7 @@ func (w *world) run(limit time.Duration, args ...string) outcome {
 	c := w.command(ctx, args...)
 	c.Stdout, c.Stderr = &out, &stderr
 	start := time.Now()
-	err := c.Run()
+	err := w.watched(c, func() {})
 	took := time.Since(start)
 	w.said.Write(out.Bytes())
 	w.said.Write(stderr.Bytes())
@@ -124,10 +153,15 @@ func peakMB(c *exec.Cmd) int64 {
 	return 0
 }
 
+// kubeconfigFile holds a key and is the test's own.
+const kubeconfigFile = "kubeconfig"
+
+func (w *world) kubeconfigPath() string { return filepath.Join(w.home, kubeconfigFile) }
+
 // kubeconfig writes what `clusterup kubeconfig` prints and returns its path.
 func (w *world) kubeconfig() string {
 	w.t.Helper()
-	path := filepath.Join(w.home, "kubeconfig")
+	path := w.kubeconfigPath()
 	c := w.command(w.t.Context(), "kubeconfig", w.name) // not kept for the canary: its product is a secret
 	config, err := c.Output()
 	if err != nil {
@@ -152,7 +186,7 @@ func (w *world) cluster() *kube.Cluster {
 func (w *world) kubectl(stdin string, args ...string) string {
 	w.t.Helper()
 	c := exec.CommandContext(w.t.Context(), filepath.Join(w.tools, "kubectl"), args...)
-	c.Env = append(os.Environ(), "KUBECONFIG="+filepath.Join(w.home, "kubeconfig"))
+	c.Env = append(os.Environ(), "HOME="+w.home, "KUBECONFIG="+w.kubeconfigPath())
 	c.Stdin = strings.NewReader(stdin)
 	out, err := c.CombinedOutput()
 	if err != nil {
