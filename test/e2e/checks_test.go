@@ -109,8 +109,10 @@ func (w *world) secondRun(t *testing.T) {
 	if !strings.Contains(again.out, "nothing to do") {
 		t.Errorf("it says %q", again.out)
 	}
-	if again.took > 3*time.Second {
-		t.Errorf("it took %s, more than 3s", again.took)
+	if most := 3 * time.Second; again.took > most { // something else may have used the machine
+		if third := w.must(time.Minute, "create", w.name); third.took > most {
+			t.Errorf("it took %s and then %s, more than %s", again.took, third.took, most)
+		}
 	}
 	if after := w.versions(); after != before {
 		t.Errorf("objects changed:\n%s\nthen\n%s", before, after)
@@ -143,15 +145,15 @@ func (w *world) handEdit(t *testing.T) {
 }
 
 // reserved is what the environment holds of the machine.
-func (w *world) reserved() (bridge, subnet string) {
-	w.t.Helper()
+func (w *world) reserved(t *testing.T) (bridge, subnet string) {
+	t.Helper()
 	var r struct{ Bridge, Subnet string }
 	data, err := os.ReadFile(filepath.Join(w.state, "reservation.json"))
 	if err == nil {
 		err = json.Unmarshal(data, &r)
 	}
 	if err != nil {
-		w.t.Fatal(err)
+		t.Fatal(err)
 	}
 	return r.Bridge, r.Subnet
 }

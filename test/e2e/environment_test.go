@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -36,68 +37,72 @@ spec:
 // TestEnvironment is the life of one environment: killed in the middle of being
 // made, made, run again, broken in three ways and mended, removed.
 func TestEnvironment(t *testing.T) {
-	w := newWorld(t, "e2e", environmentFile)
-	before := everything(t)
-	w.killedWhile("vault/apply")
-	made := w.must(10*time.Minute, "create", w.name, "--yes")
+	outer := newWorld(t, "e2e", environmentFile)
+	then := func(what string, do func(t *testing.T, w *world)) {
+		t.Helper()
+		t.Run(what, func(t *testing.T) { do(t, outer.in(t)) })
+	}
+	outer.killedWhile("vault/apply")
+	made := outer.must(10*time.Minute, "create", outer.name, "--yes")
 	for _, want := range []string{"nodes", "3 of 3 ready", "consul", "3 voters", "vault", "2 standbys", "key shares", "me"} {
 		if !strings.Contains(made.out, want) {
 			t.Errorf("the table after create does not say %q", want)
 		}
 	}
-	cluster := w.cluster()
-	bridge, subnet := w.reserved()
-	t.Run("Consul has three voters and a leader by its own API", func(t *testing.T) { w.consulQuorum(t, cluster) })
-	t.Run("Vault is unsealed three times by its own API", func(t *testing.T) { w.vaultUnsealed(t, cluster) })
-	t.Run("a pod writes and reads a secret through Kubernetes auth", func(t *testing.T) { w.podUsesVault(t) })
-	t.Run("a second create changes nothing", func(t *testing.T) { w.secondRun(t) })
-	t.Run("status is healthy and diff is empty", func(t *testing.T) {
+	cluster := outer.cluster()
+	bridge, subnet := outer.reserved(t)
+	left := func(t *testing.T) []string { return traces(t, outer.name, outer.state, bridge, subnet) }
+
+	then("Consul has three voters and a leader by its own API", func(t *testing.T, w *world) { w.consulQuorum(t, cluster) })
+	then("Vault is unsealed three times by its own API", func(t *testing.T, w *world) { w.vaultUnsealed(t, cluster) })
+	then("a pod writes and reads a secret through Kubernetes auth", func(t *testing.T, w *world) { w.podUsesVault(t) })
+	then("a second create changes nothing", func(t *testing.T, w *world) { w.secondRun(t) })
+	then("status is healthy and diff is empty", func(_ *testing.T, w *world) {
 		w.must(time.Minute, "status", w.name)
 		w.must(time.Minute, "diff", w.name)
 	})
-	t.Run("a hand edit is named with its manager and put back", func(t *testing.T) { w.handEdit(t) })
-	t.Run("a deleted Vault pod is unsealed again", func(t *testing.T) { w.deletedPod(t, cluster) })
-	t.Run("a killed node comes back with its volumes", func(t *testing.T) { w.killedNode(t, cluster) })
-	t.Run("two runs at once are kept apart", func(t *testing.T) { w.twoRuns(t) })
-	t.Run("no secret is anywhere outside its sealed form", func(t *testing.T) { w.canary(t) })
-	t.Run("destroy leaves only the bucket", func(t *testing.T) {
+	then("a hand edit is named with its manager and put back", func(t *testing.T, w *world) { w.handEdit(t) })
+	then("two runs at once are kept apart", func(t *testing.T, w *world) { w.twoRuns(t) })
+	then("a deleted Vault pod is unsealed again", func(t *testing.T, w *world) { w.deletedPod(t, cluster) })
+	then("a killed node comes back with its volumes", func(t *testing.T, w *world) { w.killedNode(t, cluster) })
+	then("no secret is anywhere outside its sealed form", func(t *testing.T, w *world) { w.canary(t) })
+	then("destroy leaves only the bucket", func(t *testing.T, w *world) {
+		shows(t, left(t))
 		w.must(3*time.Minute, "destroy", w.name, "--yes")
-		gone(t, traces(t, w.state, bridge, subnet), before)
-		entries, err := os.ReadDir(w.state)
-		if err != nil || len(entries) == 0 {
-			t.Errorf("the bucket's data is gone too: %v", err)
-		}
-		for _, e := range entries {
-			if e.Name() != "s3" && e.Name() != "reservation.json" {
-				t.Errorf("destroy left %s", e.Name())
+		nothing(t, left(t))
+		for _, name := range names(t, w.state) {
+			if name != "s3" && name != "reservation.json" {
+				t.Errorf("destroy left %s", name)
 			}
 		}
+		if !slices.Contains(names(t, w.state), "s3") {
+			t.Error("the bucket's data is gone too")
+		}
 	})
-	t.Run("destroy --purge leaves nothing", func(t *testing.T) {
+	then("destroy --purge leaves nothing", func(t *testing.T, w *world) {
 		w.must(3*time.Minute, "destroy", w.name, "--yes", "--purge")
-		gone(t, traces(t, w.state, bridge, subnet), before)
+		nothing(t, left(t))
 		if _, err := os.Stat(w.state); !os.IsNotExist(err) {
 			t.Errorf("%s is still there", w.state)
 		}
+		for _, name := range names(t, w.terraform()) {
+			t.Errorf("Terraform's folder %s is still there", name)
+		}
 	})
 }
 
-// everything is what a look at the machine showed before.
-func everything(t *testing.T) map[string]bool {
-	seen := map[string]bool{}
-	for _, line := range traces(t, "/var/lib/clusterup/e2e", "", "") {
-		seen[line] = true
-	}
-	return seen
-}
-
-func gone(t *testing.T, now []string, before map[string]bool) {
+// names lists a folder.
+func names(t *testing.T, dir string) []string {
 	t.Helper()
-	for _, line := range now {
-		if !before[line] {
-			t.Errorf("left behind: %s", line)
-		}
+	entries, err := os.ReadDir(dir)
+	if err != nil && !os.IsNotExist(err) {
+		t.Fatal(err)
 	}
+	all := []string{}
+	for _, e := range entries {
+		all = append(all, e.Name())
+	}
+	return all
 }
 
 // killedWhile starts a create and kills it with SIGKILL as soon as it says that
