@@ -3,12 +3,9 @@
 package e2e
 
 import (
-	"bytes"
-	"context"
 	"os"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 )
@@ -34,15 +31,17 @@ spec:
           - {name: demo, serviceAccounts: [demo], namespaces: [demo], policies: [app]}
 `
 
-// TestEnvironment is the life of one environment: killed in the middle of being
-// made, made, run again, broken in three ways and mended, removed.
+// TestEnvironment is the life of one environment: stopped and killed in the middle
+// of being made, made, run again, joined by another one, broken in three ways and
+// mended, removed.
 func TestEnvironment(t *testing.T) {
 	outer := newWorld(t, "e2e", environmentFile)
 	then := func(what string, do func(t *testing.T, w *world)) {
 		t.Helper()
 		t.Run(what, func(t *testing.T) { do(t, outer.in(t)) })
 	}
-	outer.killedWhile("vault/apply")
+	then("Ctrl-C while Terraform works ends the run cleanly", func(t *testing.T, w *world) { w.interrupted(t) })
+	outer.killedWhile(t, "vault/apply")
 	made := outer.must(10*time.Minute, "create", outer.name, "--yes")
 	for _, want := range []string{"nodes", "3 of 3 ready", "consul", "3 voters", "vault", "2 standbys", "key shares", "me"} {
 		if !strings.Contains(made.out, want) {
@@ -63,6 +62,16 @@ func TestEnvironment(t *testing.T) {
 	})
 	then("a hand edit is named with its manager and put back", func(t *testing.T, w *world) { w.handEdit(t) })
 	then("two runs at once are kept apart", func(t *testing.T, w *world) { w.twoRuns(t) })
+	then("side by side", func(t *testing.T, w *world) {
+		t.Run("another environment on this machine is none of its business", func(t *testing.T) {
+			t.Parallel()
+			w.in(t).twoEnvironments(t)
+		})
+		t.Run("package kube dials pods on real nodes", func(t *testing.T) {
+			t.Parallel()
+			w.in(t).dialledPods(t)
+		})
+	})
 	then("a deleted Vault pod is unsealed again", func(t *testing.T, w *world) { w.deletedPod(t, cluster) })
 	then("a killed node comes back with its volumes", func(t *testing.T, w *world) { w.killedNode(t, cluster) })
 	then("no secret is anywhere outside its sealed form", func(t *testing.T, w *world) { w.canary(t) })
@@ -103,38 +112,4 @@ func names(t *testing.T, dir string) []string {
 		all = append(all, e.Name())
 	}
 	return all
-}
-
-// killedWhile starts a create and kills it with SIGKILL as soon as it says that
-// a step is done; the next step is then under way.
-func (w *world) killedWhile(step string) {
-	w.t.Helper()
-	ctx, cancel := context.WithTimeout(w.t.Context(), 8*time.Minute)
-	defer cancel()
-	c := w.command(ctx, "create", w.name, "--yes")
-	watcher := &killer{step: "✓ " + step, kill: func() { _ = c.Process.Signal(syscall.SIGKILL) }}
-	c.Stderr, c.Stdout = watcher, watcher
-	err := c.Run()
-	w.said.Write(watcher.said.Bytes())
-	w.t.Logf("killed after %s: %v\n%s", step, err, watcher.said.String())
-	if !watcher.fired {
-		w.t.Fatalf("the run ended before %s was done: %v", step, err)
-	}
-}
-
-// killer is a writer that kills once it has read its word.
-type killer struct {
-	said  bytes.Buffer
-	step  string
-	kill  func()
-	fired bool
-}
-
-func (k *killer) Write(p []byte) (int, error) {
-	n, err := k.said.Write(p)
-	if !k.fired && strings.Contains(k.said.String(), k.step) {
-		k.fired = true
-		k.kill()
-	}
-	return n, err
 }
