@@ -37,6 +37,10 @@ func (s *events) explain(e *Error, d Diagnostic) error {
 		return hint.With(e, "let that run end; one that was killed is cleaned up after by the next `clusterup create`")
 	}
 	e.text = oneLine(d.Summary)
+	if strings.HasPrefix(d.Summary, "Unsupported Terraform Core version") || strings.HasPrefix(d.Summary, "Unsupported OpenTofu Core version") {
+		e.text, _, _ = strings.Cut(oneLine(d.Detail), ". ")
+		return hint.With(e, tooOldHint)
+	}
 	if text, ok := aboutVariable(d); ok {
 		e.text = text
 		return hint.With(e, "look at spec.cluster.terraform.variables and the module's variables")

@@ -92,6 +92,11 @@ func TestFailureIsOneLine(t *testing.T) {
 				`"detail":"Error message: 412\nLock Info:\n  ID:        1\n  Who:       root@vm\n  Version:   1.11.4\n  Created:   2026-11-20 19:45:14.29 +0000 UTC\n  Info:      \n"}}` + "\n",
 			want: "terraform apply: the Terraform state is locked by root@vm since 2026-11-20 19:45:14 UTC", help: "let that run end", is: ErrLocked,
 		},
+		"too old": {
+			stream: `{"type":"diagnostic","diagnostic":{"severity":"error","summary":"Unsupported Terraform Core version",` +
+				`"detail":"This configuration does not support Terraform version 1.9.8. To proceed, do this."}}` + "\n",
+			want: "terraform apply: This configuration does not support Terraform version 1.9.8", help: "1.10 or newer",
+		},
 		"no event": {stream: "", want: "terraform apply: exit status 1 panic: oh"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -6,6 +6,10 @@ import (
 	"context"
 	"errors"
 	"strings"
+
+	"github.com/hashicorp/terraform-exec/tfexec"
+
+	"clusterup.dev/clusterup/internal/hint"
 )
 
 // Diagnostic is one thing that Terraform says is wrong.
@@ -56,6 +60,10 @@ func (s *events) failure(ctx context.Context, operation string, err error) error
 		}
 	}
 	e.text = plain(err.Error())
+	var old *tfexec.ErrVersionMismatch // of one that does not even know how to be asked
+	if errors.As(err, &old) {
+		return hint.With(e, tooOldHint)
+	}
 	return e
 }
 

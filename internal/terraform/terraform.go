@@ -11,14 +11,12 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"time"
 
 	"github.com/hashicorp/terraform-exec/tfexec"
 
-	"clusterup.dev/clusterup/internal/hint"
 	"clusterup.dev/clusterup/internal/secret"
 )
 
@@ -54,21 +52,6 @@ func New(c Config) (*Terraform, error) {
 		c.Patience = time.Minute
 	}
 	return &Terraform{c}, nil
-}
-
-// Find looks for terraform and then tofu on the PATH, and then for tofu in dirs.
-func Find(dirs ...string) (string, error) {
-	for _, name := range []string{"terraform", "tofu"} {
-		if path, err := exec.LookPath(name); err == nil {
-			return filepath.Abs(path)
-		}
-	}
-	for _, dir := range dirs {
-		if path, err := exec.LookPath(filepath.Join(dir, "tofu")); err == nil {
-			return filepath.Abs(path)
-		}
-	}
-	return "", hint.With(errors.New("neither terraform nor tofu is on the PATH"), "install one of them, or run `make up`")
 }
 
 // Where things are below WorkDir. Terraform itself runs in module.

@@ -4,7 +4,11 @@ package main
 
 import (
 	"context"
+	"os"
 	"os/exec"
+	"regexp"
+	"strconv"
+	"time"
 )
 
 // server is one module below tools/ and the programs its binary is.
@@ -14,7 +18,7 @@ type server struct {
 	pkg      string   // what is built; "" is the module's own main package
 	ldflags  string   // {version}, {major} and {minor} are the dependency's
 	programs []string // names in the set; the first is the binary, the rest are the same file
-	skip     func() bool
+	skip     func(context.Context) bool
 }
 
 // catalog is all that can be built, in the order of building.
@@ -64,8 +68,29 @@ func localServers() []server {
 }
 
 // haveTerraform is why tofu is usually not built: it is here only so that a
-// machine without terraform needs no download.
-func haveTerraform() bool {
-	_, err := exec.LookPath("terraform")
-	return err == nil
+// machine without a terraform that is new enough needs no download.
+func haveTerraform(ctx context.Context) bool {
+	return newEnough(ctx, "terraform") || newEnough(ctx, "tofu")
+}
+
+// What terraform/local asks for: since then the state needs no lock but one in
+// its bucket.
+const leastMajor, leastMinor = 1, 10
+
+var says = regexp.MustCompile(`(?m)^(?:Terraform|OpenTofu) v(\d+)\.(\d+)\.`)
+
+func newEnough(ctx context.Context, program string) bool {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, program, "version")
+	cmd.Env = append(os.Environ(), "CHECKPOINT_DISABLE=1") // else it asks the internet for news
+	cmd.WaitDelay = time.Second
+	out, err := cmd.Output()
+	version := says.FindSubmatch(out)
+	if err != nil || version == nil {
+		return false
+	}
+	major, _ := strconv.Atoi(string(version[1]))
+	minor, _ := strconv.Atoi(string(version[2]))
+	return major > leastMajor || major == leastMajor && minor >= leastMinor
 }

@@ -77,7 +77,7 @@ func prepare(ctx context.Context, o options, all catalog) (*job, error) {
 	j := &job{options: o, cache: c}
 	byName := builds{}
 	for _, s := range all.servers {
-		if s.skip != nil && s.skip() && !o.only[s.name] {
+		if !o.only[s.name] && s.skip != nil && s.skip(ctx) {
 			continue
 		}
 		b, err := resolve(s, o.tools, t)
