@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package addons_test
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"sigs.k8s.io/yaml"
+)
+
+// What the local environment builds from a pinned module is what manifests
+// name as the published image (docs/adr/0002): a version is raised in both.
+func TestImagesAreThePinnedModules(t *testing.T) {
+	files, err := filepath.Glob("*/addon.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	compared := map[string]int{}
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var a struct {
+			Version string
+			Images  map[string]string
+		}
+		if err := yaml.Unmarshal(data, &a); err != nil {
+			t.Fatalf("addons/%s: %v", file, err)
+		}
+		for _, server := range []string{"consul", "vault"} {
+			tag, ok := strings.CutPrefix(a.Images[server], "docker.io/hashicorp/"+server+":")
+			if !ok {
+				continue
+			}
+			compared[server]++
+			pinned := pinnedVersion(t, server)
+			if tag != pinned {
+				t.Errorf("addons/%s names %s, and tools/%s/go.mod pins v%s", file, a.Images[server], server, pinned)
+			}
+			if filepath.Dir(file) == server && a.Version != pinned {
+				t.Errorf("addons/%s is version %s, and tools/%s/go.mod pins v%s", file, a.Version, server, pinned)
+			}
+		}
+	}
+	if compared["consul"] < 2 || compared["vault"] < 1 { // Vault's pods have a Consul agent
+		t.Errorf("images that were compared: %v", compared)
+	}
+}
+
+func pinnedVersion(t *testing.T, server string) string {
+	t.Helper()
+	path := filepath.Join("..", "tools", server, "go.mod")
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	line := regexp.MustCompile(`(?m)^(?:require)?\s+github\.com/hashicorp/` + server + ` v(\S+)`)
+	found := line.FindSubmatch(data)
+	if found == nil {
+		t.Fatalf("%s does not require github.com/hashicorp/%s", path, server)
+	}
+	return string(found[1])
+}
