@@ -12,9 +12,13 @@ import (
 	"clusterup.dev/clusterup/internal/converge"
 )
 
-// quiet is how long a running step may say nothing new in plain output; what it
-// says in between only changes the live line of a terminal.
-const quiet = 5 * time.Second
+// In plain output a running step speaks up when it has something new to say after
+// quiet, and says the same thing again only after patience. What it says in
+// between only changes the live line of a terminal.
+const (
+	quiet    = 5 * time.Second
+	patience = 30 * time.Second
+)
 
 // Progress writes what happens to the steps: on a terminal a live line under
 // the finished steps, elsewhere plain lines that a log can keep.
@@ -29,6 +33,7 @@ type Progress struct {
 	started map[string]time.Time
 	said    map[string]time.Time
 	now     map[string]string // what each running step says
+	last    map[string]string // what it last wrote a line about
 	order   []string
 	blocked []string
 	clock   func() time.Time
@@ -46,7 +51,7 @@ type Terminal struct {
 func NewProgress(w io.Writer, t Terminal, steps []string) *Progress {
 	p := &Progress{
 		w: w, live: t.Live, all: t.All, color: t.Color, columns: max(t.Columns, 40), clock: time.Now,
-		started: map[string]time.Time{}, said: map[string]time.Time{}, now: map[string]string{},
+		started: map[string]time.Time{}, said: map[string]time.Time{}, now: map[string]string{}, last: map[string]string{},
 	}
 	for _, s := range steps {
 		p.width = max(p.width, len(s))
@@ -86,12 +91,22 @@ func (p *Progress) start(step string) {
 
 func (p *Progress) working(e converge.Event) {
 	p.start(e.Step)
-	news := p.now[e.Step] != e.Message
 	p.now[e.Step] = e.Message
-	if p.all && news || !p.live && !p.all && p.clock().Sub(p.said[e.Step]) >= quiet {
-		p.said[e.Step] = p.clock()
+	if p.speaksUp(e) {
+		p.said[e.Step], p.last[e.Step] = p.clock(), e.Message
 		fmt.Fprintf(p.w, "  … %-*s  %s\n", p.width, e.Step, e.Message)
 	}
+}
+
+func (p *Progress) speaksUp(e converge.Event) bool {
+	news, silence := p.last[e.Step] != e.Message, p.clock().Sub(p.said[e.Step])
+	switch {
+	case p.all:
+		return news
+	case p.live:
+		return false
+	}
+	return news && silence >= quiet || silence >= patience
 }
 
 func (p *Progress) finish(e converge.Event, mark, color string) {
