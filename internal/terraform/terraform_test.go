@@ -35,9 +35,9 @@ type place struct {
 
 func newPlace(t testing.TB) *place {
 	t.Helper()
-	binary, err := terraform.Find()
+	binary, err := terraform.Find(filepath.Dir(testservers.Bin(t, "s3")))
 	if err != nil {
-		binary = testservers.Bin(t, "tofu")
+		testservers.Missing(t, "%v", err)
 	}
 	s := testservers.S3(t)
 	b, err := store.Open(t.Context(), store.Config{
