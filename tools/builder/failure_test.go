@@ -60,9 +60,27 @@ func TestInterruptEndsTheCompilerAndItsChildren(t *testing.T) {
 		t.Errorf("error is %v", err)
 	}
 	for _, pid := range strings.Fields(string(pids)) {
+		awaitEnd(t, pid)
+	}
+}
+
+// awaitEnd waits until a process that was killed is gone, or is only waiting to
+// be collected: the kernel ends it a moment after the signal.
+func awaitEnd(t *testing.T, pid string) {
+	t.Helper()
+	look := time.NewTicker(5 * time.Millisecond)
+	defer look.Stop()
+	late := time.After(10 * time.Second)
+	for {
 		status, err := os.ReadFile("/proc/" + pid + "/stat")
-		if err == nil && !strings.Contains(string(status), ") Z ") {
+		if err != nil || strings.Contains(string(status), ") Z ") {
+			return
+		}
+		select {
+		case <-look.C:
+		case <-late:
 			t.Errorf("process %s is still there: %s", pid, status)
+			return
 		}
 	}
 }
