@@ -70,16 +70,7 @@ func Open(o Options) (*App, error) {
 func (a *App) Name() string { return a.env.Metadata.Name }
 
 // Timeout is how long a run may take.
-func (a *App) Timeout() time.Duration {
-	if t := time.Duration(a.env.Spec.Timeout); t > 0 {
-		return t
-	}
-	const ample = 30 * time.Minute // a cloud's control plane takes up to 16
-	return ample
-}
-
-// localModule is the Terraform module whose nodes run on this machine.
-const localModule = "local"
+func (a *App) Timeout() time.Duration { return time.Duration(a.env.Spec.Timeout) }
 
 // checkModule refuses a Terraform module that the program does not carry.
 func checkModule(env *environment.Environment) error {
@@ -107,7 +98,7 @@ func checkModule(env *environment.Environment) error {
 // localConfig reads the variables of the local module; nil for another one.
 func localConfig(env *environment.Environment) (*localcluster.Config, error) {
 	tf := env.Spec.Cluster.Terraform
-	if tf == nil || tf.Module != localModule {
+	if tf == nil || tf.Module != environment.ModuleLocal {
 		return nil, nil //nolint:nilnil // another kind of cluster is no error
 	}
 	servers, err := serversDir()

@@ -12,6 +12,7 @@ import (
 	"clusterup.dev/clusterup/internal/converge"
 	"clusterup.dev/clusterup/internal/kube"
 	"clusterup.dev/clusterup/internal/localcluster"
+	"clusterup.dev/clusterup/internal/release"
 	"clusterup.dev/clusterup/internal/store"
 )
 
@@ -101,18 +102,10 @@ func (s *Session) removeObjects(ctx context.Context, of func(addon string) bool)
 	if err != nil {
 		return err
 	}
-	refs := []kube.Ref{}
-	for _, r := range inventory.Refs {
-		if !of(r.Addon) {
-			continue
-		}
-		live, err := cluster.Get(ctx, kubeRef(r))
-		if err != nil {
-			return err
-		}
-		if live != nil && s.deletable(live) {
-			refs = append(refs, kube.RefOf(live)) // with its UID: not what somebody puts in its place
-		}
+	theirs := slices.DeleteFunc(slices.Clone(inventory.Refs), func(r release.Ref) bool { return !of(r.Addon) })
+	refs, err := alive(ctx, cluster, theirs, s.deletable)
+	if err != nil {
+		return err
 	}
 	return cluster.Delete(ctx, refs, kube.DeleteOptions{})
 }

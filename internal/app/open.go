@@ -95,13 +95,9 @@ func openStore(ctx context.Context, config store.Config) (*store.S3, error) {
 	return opened, err
 }
 
-// openLibrary opens the releases; their digests need a token. Others may be
-// missing, as when an add-on was added to the file and nothing was run since.
+// openLibrary opens the releases; their digests need a token.
 func (s *Session) openLibrary(ctx context.Context) (*release.Library, error) {
 	tokens, err := s.tokens(ctx)
-	if errors.Is(err, converge.ErrNotYet) {
-		tokens, err = s.keeper.Load(ctx, []secret.Spec{releaseKey()})
-	}
 	if err != nil {
 		return nil, err
 	}

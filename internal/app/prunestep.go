@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
 	"clusterup.dev/clusterup/internal/converge"
 	"clusterup.dev/clusterup/internal/hint"
 	"clusterup.dev/clusterup/internal/kube"
@@ -79,33 +81,31 @@ func (s *Session) leftovers(ctx context.Context) ([]kube.Ref, error) {
 	for _, r := range want.Refs() {
 		wanted[anyVersion(r)] = true
 	}
-	left := []kube.Ref{}
-	for _, r := range inventory.Refs {
-		if wanted[anyVersion(r)] {
-			continue
-		}
-		live, err := s.alive(ctx, kubeRef(r))
+	lacking := slices.DeleteFunc(slices.Clone(inventory.Refs), func(r release.Ref) bool { return wanted[anyVersion(r)] })
+	if len(lacking) == 0 {
+		return nil, nil // the cluster need not even answer
+	}
+	cluster, err := s.reachable(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return alive(ctx, cluster, lacking, func(live *unstructured.Unstructured) bool { return s.notOurs(live) == nil })
+}
+
+// alive gives those of refs that are still in the cluster and that may be
+// deleted, with their UIDs: what somebody puts in their place is not theirs.
+func alive(ctx context.Context, cluster *kube.Cluster, refs []release.Ref, may func(live *unstructured.Unstructured) bool) ([]kube.Ref, error) {
+	found := []kube.Ref{}
+	for _, r := range refs {
+		live, err := cluster.Get(ctx, kubeRef(r))
 		if err != nil {
 			return nil, err
 		}
-		if live.UID != "" {
-			left = append(left, live)
+		if live != nil && may(live) {
+			found = append(found, kube.RefOf(live))
 		}
 	}
-	return left, nil
-}
-
-// alive gives the object's UID; none when it is gone.
-func (s *Session) alive(ctx context.Context, ref kube.Ref) (kube.Ref, error) {
-	cluster, err := s.reachable(ctx)
-	if err != nil {
-		return ref, err
-	}
-	live, err := cluster.Get(ctx, ref)
-	if err != nil || live == nil {
-		return ref, err
-	}
-	return kube.RefOf(live), nil
+	return found, nil
 }
 
 func kubeRef(r release.Ref) kube.Ref {

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-const defaultTimeout = Duration(30 * time.Minute)
+const defaultTimeout = Duration(30 * time.Minute) // a cloud's control plane takes up to 16
 
 // setDefaults fills in what the file leaves out. dir is the file's folder.
 func (e *Environment) setDefaults(dir string) error {

@@ -75,12 +75,6 @@ func ParseSettings(values map[string]any, operators []string, custodian string) 
 	return s, nil
 }
 
-// CheckValues is ParseSettings for its error.
-func CheckValues(values map[string]any, operators []string, custodian string) error {
-	_, err := ParseSettings(values, operators, custodian)
-	return err
-}
-
 func wrong(path []any, suggestion, format string, args ...any) error {
 	return &ValueError{Path: path, Err: hint.With(fmt.Errorf(format, args...), "%s", suggestion)}
 }

@@ -66,7 +66,7 @@ func TestParseSettings(t *testing.T) {
 			if err := yaml.Unmarshal([]byte(test.values), &values); err != nil {
 				t.Fatal(err)
 			}
-			err := CheckValues(values, []string{"alice", "bob"}, test.custodian)
+			_, err := ParseSettings(values, []string{"alice", "bob"}, test.custodian)
 			if test.want == "" {
 				if err != nil {
 					t.Fatal(err)
