@@ -33,6 +33,9 @@ type Addon struct {
 	Images      map[string]string `yaml:"images"`      // exact references by key
 	Tokens      []Token           `yaml:"tokens"`
 	Ready       Ready             `yaml:"ready"`
+	Replace     []string          `yaml:"replace"` // "Job/migrate", "Job": made anew where a field cannot be changed
+	Protect     []string          `yaml:"protect"` // "ConfigMap/state": never pruned unless the run allows it
+	Ignore      []Ignore          `yaml:"ignore"`
 	Hooks       []Hook            `yaml:"hooks"`
 
 	Source string `yaml:"-"` // where it comes from: "built-in" or a path
@@ -65,6 +68,23 @@ type Ready struct {
 	Within  string        `yaml:"timeout"` // as it is written: "90s"
 	Timeout time.Duration `yaml:"-"`       // the same; five minutes, if left out
 	Skip    []string      `yaml:"skip"`    // "StatefulSet/vault": not waited for, a hook does
+	Objects []ReadyObject `yaml:"objects"` // what is special about single ones
+}
+
+// ReadyObject is when one object, or all of a kind, counts as ready.
+type ReadyObject struct {
+	Object  string        `yaml:"object"`  // "Widget/demo" or "Widget"
+	Within  string        `yaml:"timeout"` // its own deadline; empty is the add-on's
+	Timeout time.Duration `yaml:"-"`       // the same
+	Field   string        `yaml:"field"`   // "status.phase": has to have the value Is; empty for the usual rules
+	Is      string        `yaml:"is"`
+}
+
+// Ignore names fields that others write once the object exists: the manifest's
+// value is only the first one.
+type Ignore struct {
+	Object string   `yaml:"object"` // "Deployment/web" or "Deployment"
+	Fields []string `yaml:"fields"` // "spec.replicas", "webhooks[name=x].clientConfig.caBundle"
 }
 
 // Hook is work that manifests cannot do, by the name under which the program

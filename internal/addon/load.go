@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"regexp"
 	"strings"
-	"time"
 
 	"clusterup.dev/clusterup/internal/hint"
 )
@@ -69,7 +68,7 @@ func (a *Addon) check() error {
 	case !dnsLabel.MatchString(a.Namespace):
 		return a.errorf(field("namespace"), "%q cannot name a namespace", a.Namespace)
 	}
-	for _, check := range []func() error{a.checkNeeds, a.checkImages, a.checkTokens, a.checkReady, a.checkHooks} {
+	for _, check := range []func() error{a.checkNeeds, a.checkImages, a.checkTokens, a.checkReady, a.checkRules, a.checkHooks} {
 		if err := check(); err != nil {
 			return err
 		}
@@ -89,25 +88,6 @@ func (a *Addon) checkNeeds() error {
 			return a.errorf(field("needs", i), "%q cannot name an add-on", need)
 		}
 		seen[need] = true
-	}
-	return nil
-}
-
-const defaultTimeout = 5 * time.Minute
-
-func (a *Addon) checkReady() error {
-	a.Ready.Timeout = defaultTimeout
-	if text := a.Ready.Within; text != "" {
-		timeout, err := time.ParseDuration(text)
-		if err != nil || timeout <= 0 {
-			return hint.With(a.errorf(field("ready", "timeout"), "%q is not a time to wait", text), `write it like "90s" or "5m"`)
-		}
-		a.Ready.Timeout = timeout
-	}
-	for i, skip := range a.Ready.Skip {
-		if kind, name, ok := strings.Cut(skip, "/"); !ok || kind == "" || name == "" || strings.Contains(name, "/") {
-			return hint.With(a.errorf(field("ready", "skip", i), "%q does not name an object", skip), `write kind and name: "StatefulSet/web"`)
-		}
 	}
 	return nil
 }

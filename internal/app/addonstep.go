@@ -6,7 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
+	"slices"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
@@ -16,39 +16,51 @@ import (
 	"clusterup.dev/clusterup/internal/secret"
 )
 
-// objects are those of one add-on, from the staged release, or, while there is
-// none, from the one in memory, or, while there are no tokens, rendered with
-// placeholders: then only their names mean something.
-func (s *Session) objects(ctx context.Context, name string) ([]*unstructured.Unstructured, error) {
+// parts are those of the staged release, or, while there is none, of the one in
+// memory, or, while there are no tokens, rendered with placeholders: then only
+// the names of objects mean something.
+func (s *Session) parts(ctx context.Context) ([]release.Part, error) {
 	for _, source := range []later[*release.Release]{s.staged, s.rendered} {
 		r, err := source(ctx)
-		switch {
-		case errors.Is(err, converge.ErrNotYet):
-			continue
-		case err != nil:
+		if err == nil {
+			return r.Parts, nil
+		}
+		if !errors.Is(err, converge.ErrNotYet) {
 			return nil, err
 		}
-		for _, part := range r.Parts {
-			if part.Addon == name {
-				return part.Objects, nil
-			}
-		}
-		return nil, fmt.Errorf("release %s has no add-on %s", short(r.Digest), name)
 	}
-	return s.preview(name)
-}
-
-func (s *Session) preview(name string) ([]*unstructured.Unstructured, error) {
 	sets, err := s.render(secret.Placeholders(s.specs))
 	if err != nil {
 		return nil, err
 	}
+	parts := make([]release.Part, 0, len(sets))
 	for i, c := range s.addons {
-		if c.Name == name {
-			return plain(sets[i]), nil
+		parts = append(parts, release.Part{Addon: c.Name, Version: c.Version, Rules: rulesOf(c.Addon), Objects: plain(sets[i])})
+	}
+	return parts, nil
+}
+
+// part is one add-on of them, and the custom kinds that the others define.
+func (s *Session) part(ctx context.Context, name string) (part release.Part, coming []*unstructured.Unstructured, err error) {
+	parts, err := s.parts(ctx)
+	if err != nil {
+		return part, nil, err
+	}
+	at := slices.IndexFunc(parts, func(p release.Part) bool { return p.Addon == name })
+	if at < 0 {
+		return part, nil, fmt.Errorf("the release has no add-on %s", name)
+	}
+	for i, other := range parts {
+		if i == at {
+			continue
+		}
+		for _, o := range other.Objects {
+			if o.GetKind() == "CustomResourceDefinition" {
+				coming = append(coming, o)
+			}
 		}
 	}
-	return nil, fmt.Errorf("there is no add-on %s", name)
+	return parts[at], coming, nil
 }
 
 // apply brings the add-on's objects to what the staged release says.
@@ -56,18 +68,18 @@ func (s *Session) apply(c chosen) converge.Step {
 	return step{
 		name: c.Name + "/apply",
 		plan: func(ctx context.Context) (converge.Plan, error) {
-			objects, err := s.objects(ctx, c.Name)
+			part, coming, err := s.part(ctx, c.Name)
 			if err != nil {
 				return converge.Plan{}, err
 			}
 			cluster, err := s.reachable(ctx)
 			if errors.Is(err, converge.ErrNotYet) {
-				return newObjects(objects), err
+				return newObjects(part.Objects), err
 			}
 			if err != nil {
 				return converge.Plan{}, err
 			}
-			plan, err := cluster.Plan(ctx, objects, kube.Options{Refuse: s.notOurs})
+			plan, err := cluster.Plan(ctx, part.Objects, s.planOptions(part.Rules, coming))
 			if err != nil {
 				return converge.Plan{}, err
 			}
@@ -106,8 +118,6 @@ func newObjects(objects []*unstructured.Unstructured) converge.Plan {
 	return p
 }
 
-const defaultReady = 5 * time.Minute
-
 // ready waits until the add-on's objects are what they should be; those that
 // its addon.yaml skips are waited for by a hook.
 func (s *Session) ready(c chosen) converge.Step {
@@ -126,15 +136,11 @@ func (s *Session) ready(c chosen) converge.Step {
 			if err != nil {
 				return err
 			}
-			objects, err := s.objects(ctx, c.Name)
+			part, _, err := s.part(ctx, c.Name)
 			if err != nil {
 				return err
 			}
-			timeout := c.Ready.Timeout
-			if timeout == 0 {
-				timeout = defaultReady
-			}
-			return cluster.Wait(ctx, objects, kube.WaitOptions{Timeout: timeout, Skip: c.Ready.Skip})
+			return cluster.Wait(ctx, part.Objects, waitOptions(part.Rules))
 		},
 	}
 }
@@ -144,9 +150,9 @@ func (s *Session) pending(ctx context.Context, c chosen) ([]kube.Pending, error)
 	if err != nil {
 		return nil, err
 	}
-	objects, err := s.objects(ctx, c.Name)
+	part, _, err := s.part(ctx, c.Name)
 	if err != nil {
 		return nil, err
 	}
-	return cluster.Pending(ctx, objects, c.Ready.Skip)
+	return cluster.Pending(ctx, part.Objects, waitOptions(part.Rules))
 }

@@ -70,7 +70,7 @@ func (s *Session) wanted(ctx context.Context) (*release.Release, error) {
 		if err := addon.CheckSecrets(sets[i], others[i]); err != nil {
 			return nil, err
 		}
-		parts = append(parts, release.Part{Addon: c.Name, Version: c.Version, Objects: plain(sets[i])})
+		parts = append(parts, release.Part{Addon: c.Name, Version: c.Version, Rules: rulesOf(c.Addon), Objects: plain(sets[i])})
 	}
 	key, _ := tokens.Secret(releaseKey().ID())
 	return release.New(s.Name(), parts, key)

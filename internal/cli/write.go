@@ -19,6 +19,7 @@ type stepPlan struct {
 	Step    string            `json:"step"`
 	After   string            `json:"knownAfter,omitempty"`
 	Changes []converge.Change `json:"changes"`
+	Notices []string          `json:"notices,omitempty"`
 	Error   string            `json:"error,omitempty"`
 }
 
@@ -46,10 +47,10 @@ func (f *flags) writePlan(s Streams, planned []converge.Planned) error {
 	}
 	all := []stepPlan{}
 	for _, p := range planned {
-		if p.Err == nil && p.Plan.Empty() {
+		if p.Err == nil && p.Plan.Empty() && len(p.Plan.Notices) == 0 {
 			continue
 		}
-		one := stepPlan{Step: p.Step.Name(), After: p.Plan.After, Changes: append([]converge.Change{}, p.Plan.Changes...)}
+		one := stepPlan{Step: p.Step.Name(), After: p.Plan.After, Changes: append([]converge.Change{}, p.Plan.Changes...), Notices: p.Plan.Notices}
 		if p.Err != nil {
 			one.Error = p.Err.Error()
 		}

@@ -33,6 +33,9 @@ type Plan struct {
 	// After names the step that has to run before the rest of this plan can be
 	// known ("terraform"); empty when the plan is definite.
 	After string
+	// Notices are what the reader should know and this step does not change: two
+	// Ingresses that claim one path. They are shown with a plan and make none.
+	Notices []string
 	// Basis is what the step saw when it planned. Only the step reads it.
 	Basis any
 }

@@ -20,10 +20,10 @@ type Pending struct {
 	Fatal   bool     // waiting longer is not likely to help
 }
 
-// Pending looks once and says what of objs is not ready; skip names those that do not
-// count, as "StatefulSet/vault". None pending means that all are ready.
-func (c *Cluster) Pending(ctx context.Context, objs []*unstructured.Unstructured, skip []string) ([]Pending, error) {
-	objects, err := c.waitable(ctx, objs, skip)
+// Pending looks once and says what of objs is not ready, as o wants it; its timeouts
+// do not matter. None pending means that all are ready.
+func (c *Cluster) Pending(ctx context.Context, objs []*unstructured.Unstructured, o WaitOptions) ([]Pending, error) {
+	objects, err := c.waitable(ctx, objs, o.Skip)
 	if err != nil {
 		return nil, err
 	}

@@ -20,6 +20,15 @@ type Options struct {
 	// Refuse says why a live object must not be touched; nil means that none is
 	// refused. Its error is the plan's.
 	Refuse func(live *unstructured.Unstructured) error
+	// Replace says which objects may be deleted and made anew where a field
+	// cannot be changed. Nil means none.
+	Replace func(Ref) bool
+	// Ignore gives the fields of an object that others write once it exists, as
+	// "spec.replicas" or "webhooks[name=x].clientConfig.caBundle". Nil means none.
+	Ignore func(Ref) []string
+	// Coming are CustomResourceDefinitions that something else makes before p is
+	// applied: their kinds are known, though perhaps not yet served.
+	Coming []*unstructured.Unstructured
 }
 
 // Plan is what has to be done so that objects are as they are wanted.

@@ -17,6 +17,16 @@ import (
 type WaitOptions struct {
 	Timeout time.Duration
 	Skip    []string // objects that do not count: "StatefulSet/vault"
+	// Rule says what is special about an object. Nil means nothing.
+	Rule func(Ref) ReadyRule
+}
+
+// ReadyRule is what is special about when one object is ready. The zero value is
+// nothing.
+type ReadyRule struct {
+	Timeout time.Duration // its own deadline; zero is that of the wait
+	Field   string        // "status.phase": has to have the value Is, whatever else its status says
+	Is      string
 }
 
 // The pace of a wait: it looks when a watch says that something has changed, but not

@@ -17,7 +17,7 @@ import (
 func notReady(t *testing.T, c *Cluster) {
 	objs := parse(t, "notready", small)
 	mustApply(t, c, objs)
-	pending, err := c.Pending(t.Context(), objs, nil)
+	pending, err := c.Pending(t.Context(), objs, WaitOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -25,7 +25,7 @@ func notReady(t *testing.T, c *Cluster) {
 		!strings.Contains(pending[0].Reason, "its controller has not seen it yet") {
 		t.Errorf("pending %+v", pending)
 	}
-	if pending, err = c.Pending(t.Context(), objs, []string{"Deployment/web"}); err != nil || len(pending) != 0 {
+	if pending, err = c.Pending(t.Context(), objs, WaitOptions{Skip: []string{"Deployment/web"}}); err != nil || len(pending) != 0 {
 		t.Errorf("skipped, but pending %+v, %v", pending, err)
 	}
 	err = c.Wait(t.Context(), objs, WaitOptions{Timeout: 500 * time.Millisecond})

@@ -28,7 +28,7 @@ func sealedDigest(plain []byte, key secret.Value) string {
 
 // encodePart gives the add-on's entry in the index and what it has stored.
 func encodePart(part Part, key secret.Value) (Entry, []blob, error) {
-	entry := Entry{Name: part.Addon, Version: part.Version, Inventory: make([]Item, 0, len(part.Objects))}
+	entry := Entry{Name: part.Addon, Version: part.Version, Rules: part.Rules, Inventory: make([]Item, 0, len(part.Objects))}
 	var open, sealed bytes.Buffer
 	for _, object := range part.Objects {
 		item := itemOf(object)
@@ -84,7 +84,7 @@ func decodePart(entry Entry, halves ...[]byte) (Part, error) {
 			found[itemOf(u)] = u
 		}
 	}
-	part := Part{Addon: entry.Name, Version: entry.Version, Objects: make([]*unstructured.Unstructured, len(entry.Inventory))}
+	part := Part{Addon: entry.Name, Version: entry.Version, Rules: entry.Rules, Objects: make([]*unstructured.Unstructured, len(entry.Inventory))}
 	for i, item := range entry.Inventory {
 		object, ok := found[item]
 		if !ok {

@@ -26,6 +26,7 @@ type Index struct {
 type Entry struct {
 	Name    string `json:"name"`
 	Version string `json:"version"`
+	Rules   Rules  `json:"rules,omitzero"`
 	// Objects is the SHA-256 of the part in clear; empty when there is none.
 	Objects string `json:"objects,omitempty"`
 	// Secrets is the HMAC-SHA256 of the sealed part before sealing.

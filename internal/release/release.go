@@ -20,6 +20,7 @@ import (
 type Part struct {
 	Addon   string
 	Version string
+	Rules   Rules
 	Objects []*unstructured.Unstructured
 }
 

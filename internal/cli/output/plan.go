@@ -29,6 +29,9 @@ var signs = []struct {
 // counts them. Nothing to do is one line.
 func Plan(w io.Writer, planned []converge.Planned) {
 	for _, p := range planned {
+		for _, n := range p.Plan.Notices {
+			fmt.Fprintf(w, "%s\n  ! %s\n", p.Step.Name(), n)
+		}
 		if !p.Pending() {
 			continue
 		}

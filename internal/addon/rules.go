@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package addon
+
+import (
+	"regexp"
+	"strings"
+	"time"
+
+	"clusterup.dev/clusterup/internal/hint"
+)
+
+const defaultTimeout = 5 * time.Minute
+
+func (a *Addon) checkReady() error {
+	a.Ready.Timeout = defaultTimeout
+	if err := a.duration(&a.Ready.Timeout, a.Ready.Within, "ready", "timeout"); err != nil {
+		return err
+	}
+	for i, skip := range a.Ready.Skip {
+		if kind, name, ok := strings.Cut(skip, "/"); !ok || kind == "" || name == "" || strings.Contains(name, "/") {
+			return hint.With(a.errorf(field("ready", "skip", i), "%q does not name an object", skip), `write kind and name: "StatefulSet/web"`)
+		}
+	}
+	for i := range a.Ready.Objects {
+		o := &a.Ready.Objects[i]
+		if err := a.checkPattern(o.Object, "ready", "objects", i, "object"); err != nil {
+			return err
+		}
+		if err := a.duration(&o.Timeout, o.Within, "ready", "objects", i, "timeout"); err != nil {
+			return err
+		}
+		if err := a.checkPath(o.Field, "ready", "objects", i, "field"); o.Field != "" && err != nil {
+			return err
+		}
+		if (o.Field == "") != (o.Is == "") {
+			return hint.With(a.errorf(field("ready", "objects", i), "field and is belong together"), "write field: status.phase and is: Ready, or neither")
+		}
+	}
+	return nil
+}
+
+// duration reads text into d; an empty text leaves it as it is.
+func (a *Addon) duration(d *time.Duration, text string, at ...any) error {
+	if text == "" {
+		return nil
+	}
+	parsed, err := time.ParseDuration(text)
+	if err != nil || parsed <= 0 {
+		return hint.With(a.errorf(at, "%q is not a time to wait", text), `write it like "90s" or "5m"`)
+	}
+	*d = parsed
+	return nil
+}
+
+// checkRules checks how objects are to be treated.
+func (a *Addon) checkRules() error {
+	for i, pattern := range a.Replace {
+		if err := a.checkPattern(pattern, "replace", i); err != nil {
+			return err
+		}
+	}
+	for i, pattern := range a.Protect {
+		if err := a.checkPattern(pattern, "protect", i); err != nil {
+			return err
+		}
+	}
+	for i, ignore := range a.Ignore {
+		if err := a.checkPattern(ignore.Object, "ignore", i, "object"); err != nil {
+			return err
+		}
+		if len(ignore.Fields) == 0 {
+			return a.errorf(field("ignore", i), "%s: no fields to ignore", ignore.Object)
+		}
+		for j, path := range ignore.Fields {
+			if err := a.checkPath(path, "ignore", i, "fields", j); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+var (
+	objectPattern = regexp.MustCompile(`^[A-Z][A-Za-z0-9]*(/[a-z0-9]([-a-z0-9.:]*[a-z0-9])?)?$`)
+	fieldPath     = regexp.MustCompile(`^[A-Za-z_$][\w$-]*(\.[A-Za-z_$][\w$-]*|\[("[^"]+"|[A-Za-z]\w*=[^\]]+|\d+)\])*$`)
+)
+
+func (a *Addon) checkPattern(pattern string, at ...any) error {
+	if objectPattern.MatchString(pattern) {
+		return nil
+	}
+	return hint.With(a.errorf(at, "%q names no object", pattern), `write kind and name, or the kind for all of it: "Job/migrate" or "Job"`)
+}
+
+func (a *Addon) checkPath(path string, at ...any) error {
+	if fieldPath.MatchString(path) {
+		return nil
+	}
+	return hint.With(a.errorf(at, "%q is not the path of a field", path), `write it as diff does: spec.replicas, spec.containers[name=web].image or metadata.annotations["a.b/c"]`)
+}
