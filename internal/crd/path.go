@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package crd
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// path is the place of a field, as diff prints it. The zero value is the object
+// itself.
+type path string
+
+const root path = ""
+
+func (p path) String() string {
+	if p == "" {
+		return "the object"
+	}
+	return string(p)
+}
+
+func (p path) key(name string) path {
+	switch {
+	case name == "" || strings.ContainsAny(name, `./[]" `):
+		return p + path("["+strconv.Quote(name)+"]")
+	case p == "":
+		return path(name)
+	}
+	return p + "." + path(name)
+}
+
+func (p path) item(i int) path { return p + path(fmt.Sprintf("[%d]", i)) }
+
+// raw adds what is a path already.
+func (p path) raw(text string) path {
+	switch {
+	case p == "":
+		return path(text)
+	case text == "" || text[0] == '[':
+		return p + path(text)
+	}
+	return p + "." + path(text)
+}
