@@ -12,9 +12,9 @@ import (
 )
 
 // CheckSecrets compares two renders of one add-on with different secrets. They
-// may differ in the data of Secrets and in nothing else; so a token that went
-// elsewhere is found in whatever shape. The error names the place and the
-// field, and no value.
+// may differ in the values of the data of Secrets and in nothing else; so a token
+// that went elsewhere is found in whatever shape. The error names the place and
+// the field, and no value.
 func CheckSecrets(a, b []Object) error {
 	for i := range min(len(a), len(b)) {
 		if identity(a[i]) != identity(b[i]) {
@@ -22,7 +22,7 @@ func CheckSecrets(a, b []Object) error {
 		}
 		one, other := a[i].Object, b[i].Object
 		if isSecret(a[i].Unstructured) {
-			one, other = withoutData(one), withoutData(other)
+			one, other = withoutValues(one), withoutValues(other)
 		}
 		if field := difference(one, other, ""); field != "" {
 			return leak(a[i], field+" of "+a[i].Title())
@@ -39,10 +39,37 @@ func leak(o Object, what string) error {
 		"tokens belong into data and stringData of Secrets only: refer to the Secret from here")
 }
 
-func withoutData(object map[string]any) map[string]any {
-	object = maps.Clone(object)
-	delete(object, "data")
+// withoutValues keeps the names in the data of a Secret: they are in the clear.
+func withoutValues(object map[string]any) map[string]any {
+	data, isMap := object["data"].(map[string]any)
+	if !isMap {
+		return object
+	}
+	object, data = maps.Clone(object), maps.Clone(data)
+	for key := range data {
+		data[key] = nil
+	}
+	object["data"] = data
 	return object
+}
+
+// TokenKeys are, for each object, the keys of a Secret's data whose values
+// differ between the two renders: those that come from tokens.
+func TokenKeys(a, b []Object) [][]string {
+	keys := make([][]string, len(a))
+	for i := range min(len(a), len(b)) {
+		one, _ := a[i].Object["data"].(map[string]any)
+		other, _ := b[i].Object["data"].(map[string]any)
+		if !isSecret(a[i].Unstructured) {
+			continue
+		}
+		for _, key := range slices.Sorted(maps.Keys(one)) {
+			if !reflect.DeepEqual(one[key], other[key]) {
+				keys[i] = append(keys[i], key)
+			}
+		}
+	}
+	return keys
 }
 
 // difference gives the path of the first field in which two objects differ.

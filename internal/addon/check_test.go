@@ -24,6 +24,7 @@ func TestCheckSecrets(t *testing.T) {
 		{"first letter", object + `data: {a: {{ token "demo/gossip" | trunc 1 }}}`, "4: data.a of ConfigMap demo/a depends on a secret"},
 		{"as a key", object + `data: { {{ token "demo/gossip" | sha256sum }}: a}`, "4: data of ConfigMap demo/a depends on a secret"},
 		{"in a list", object + `data: [1, {{ token "demo/gossip" }}]`, "4: data[1] of ConfigMap demo/a depends on a secret"},
+		{"as a key of a Secret", secret + `stringData: { {{ token "demo/gossip" | sha256sum }}: a}`, "4: data of Secret demo/a depends on a secret"},
 		{"in a label of a Secret", secret + `type: {{ token "demo/gossip" }}`, "4: type of Secret demo/a depends on a secret"},
 		{"as a name", "apiVersion: v1\nkind: Secret\nmetadata: {name: '{{ token \"demo/gossip\" }}'}", "4: the name of Secret depends on a secret"},
 		{"as a condition", object + `{{ if eq (token "demo/gossip") "1demo/gossip" }}` + "\n---\n" + strings.Replace(object, "a}", "b}", 1) + "{{ end }}", "the number of objects depends on a secret: 3 and 2"},
@@ -47,6 +48,38 @@ func TestCheckSecrets(t *testing.T) {
 				t.Errorf("got  %s\nwant %s", got, want)
 			}
 		})
+	}
+}
+
+// The keys of a Secret whose values come from tokens are told by their names,
+// whatever a template made of the token.
+func TestTokenKeys(t *testing.T) {
+	a := mustLoad(t, "addon.yaml", header+"tokens: [{name: gossip, kind: gossip-key}]\n", "manifests/m.yaml", `
+apiVersion: v1
+kind: Secret
+metadata: {name: a}
+data: {plain: YQ==, hashed: '{{ token "demo/gossip" | sha256sum | b64enc }}'}
+stringData: {url: 'http://{{ token "demo/gossip" }}@web', user: admin}
+---
+{apiVersion: v1, kind: Secret, metadata: {name: b}, data: {plain: YQ==}}
+---
+{apiVersion: v1, kind: ConfigMap, metadata: {name: c}}
+`)
+	var renders [2][]Object
+	for i, prefix := range []fakeTokens{"1", "2"} {
+		var err error
+		if renders[i], err = Render(Input{Addon: a, Environment: "test", Tokens: prefix}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got := map[string][]string{}
+	for i, keys := range TokenKeys(renders[0], renders[1]) {
+		if len(keys) > 0 {
+			got[renders[0][i].Title()] = keys
+		}
+	}
+	if diff := cmp.Diff(map[string][]string{"Secret demo/a": {"hashed", "url"}}, got); diff != "" {
+		t.Error(diff)
 	}
 }
 

@@ -31,7 +31,8 @@ func encodePart(part Part, key secret.Value) (Entry, []blob, error) {
 	entry := Entry{Name: part.Addon, Version: part.Version, Rules: part.Rules, Inventory: make([]Item, 0, len(part.Objects))}
 	var open, sealed bytes.Buffer
 	for _, object := range part.Objects {
-		item := itemOf(object)
+		ref := RefOf(part.Addon, object)
+		item := Item{APIVersion: ref.APIVersion, Kind: ref.Kind, Namespace: ref.Namespace, Name: ref.Name, Tokens: part.Tokens[ref]}
 		if item.APIVersion == "" || item.Kind == "" || item.Name == "" {
 			return Entry{}, nil, errors.New("an object lacks apiVersion, kind or name")
 		}
@@ -73,7 +74,7 @@ func encodeJSON(value any) ([]byte, error) {
 // decodePart puts the objects of both halves together in the order of the
 // inventory, which they have to match one by one.
 func decodePart(entry Entry, halves ...[]byte) (Part, error) {
-	found := make(map[Item]*unstructured.Unstructured, len(entry.Inventory))
+	found := make(map[Ref]*unstructured.Unstructured, len(entry.Inventory))
 	for _, half := range halves {
 		for line := range bytes.Lines(half) {
 			var object map[string]any
@@ -81,16 +82,23 @@ func decodePart(entry Entry, halves ...[]byte) (Part, error) {
 				return Part{}, errors.New("an object cannot be read")
 			}
 			u := &unstructured.Unstructured{Object: object}
-			found[itemOf(u)] = u
+			found[RefOf(entry.Name, u)] = u
 		}
 	}
 	part := Part{Addon: entry.Name, Version: entry.Version, Rules: entry.Rules, Objects: make([]*unstructured.Unstructured, len(entry.Inventory))}
 	for i, item := range entry.Inventory {
-		object, ok := found[item]
+		ref := entry.ref(item)
+		object, ok := found[ref]
 		if !ok {
 			return Part{}, fmt.Errorf("%s %s is in the inventory and not in the objects", item.Kind, item.Name)
 		}
 		part.Objects[i] = object
+		if len(item.Tokens) > 0 {
+			if part.Tokens == nil {
+				part.Tokens = make(map[Ref][]string)
+			}
+			part.Tokens[ref] = item.Tokens
+		}
 	}
 	if len(found) != len(entry.Inventory) {
 		return Part{}, fmt.Errorf("there are %d objects and %d in the inventory", len(found), len(entry.Inventory))

@@ -41,6 +41,8 @@ type Item struct {
 	Kind       string `json:"kind"`
 	Namespace  string `json:"namespace,omitempty"`
 	Name       string `json:"name"`
+	// Tokens are the keys of a Secret's data whose values come from tokens.
+	Tokens []string `json:"tokens,omitempty"`
 }
 
 // Ref is an object of the cluster and the add-on that it belongs to.
@@ -56,8 +58,9 @@ func (r Ref) Title() string {
 	return r.Namespace + "/" + r.Name
 }
 
-func itemOf(u *unstructured.Unstructured) Item {
-	return Item{APIVersion: u.GetAPIVersion(), Kind: u.GetKind(), Namespace: u.GetNamespace(), Name: u.GetName()}
+// RefOf names an object of an add-on.
+func RefOf(addon string, u *unstructured.Unstructured) Ref {
+	return Ref{APIVersion: u.GetAPIVersion(), Kind: u.GetKind(), Namespace: u.GetNamespace(), Name: u.GetName(), Addon: addon}
 }
 
 // Refs lists all objects of the release in the order of applying.
@@ -72,9 +75,13 @@ func (r *Release) Refs() []Ref {
 func (e Entry) refs() []Ref {
 	refs := make([]Ref, len(e.Inventory))
 	for i, item := range e.Inventory {
-		refs[i] = Ref{item.APIVersion, item.Kind, item.Namespace, item.Name, e.Name}
+		refs[i] = e.ref(item)
 	}
 	return refs
+}
+
+func (e Entry) ref(item Item) Ref {
+	return Ref{item.APIVersion, item.Kind, item.Namespace, item.Name, e.Name}
 }
 
 // identity is what two versions of one API agree on.

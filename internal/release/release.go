@@ -22,6 +22,8 @@ type Part struct {
 	Version string
 	Rules   Rules
 	Objects []*unstructured.Unstructured
+	// Tokens are, by Secret, the keys of its data whose values come from tokens.
+	Tokens map[Ref][]string
 }
 
 // Release is a set of add-ons under one digest. Equal content gives an equal
