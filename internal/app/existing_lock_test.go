@@ -30,6 +30,23 @@ func locked(t *testing.T, w *world) {
 	w.mustRun(t)
 }
 
+// A lock.json that somebody deleted does not make every later run look like an
+// old one: its number goes on above the one of the current release.
+func lockDeleted(t *testing.T, w *world) {
+	w.mustRun(t)
+	w.mustRun(t)
+	first := w.current(t)
+	if err := w.bucket.Delete(t.Context(), store.LockKey); err != nil {
+		t.Fatal(err)
+	}
+	w.level = "debug"
+	w.writeEnvironment(t)
+	w.mustRun(t)
+	if w.current(t) == first {
+		t.Error("the release was not promoted")
+	}
+}
+
 // A run that loses its lock in the middle stops: what it applied stays for the
 // next one, and the pointer is not moved.
 func lost(t *testing.T, w *world) {

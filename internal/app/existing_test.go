@@ -47,6 +47,7 @@ func TestExisting(t *testing.T) {
 		{"other", otherCluster},
 		{"locked", locked},
 		{"lost", lost},
+		{"lockless", lockDeleted},
 		{"destroy", destroy},
 		{"early", destroyEarly},
 		{"dropped", destroyDropped},

@@ -81,10 +81,16 @@ func (a *App) hold(ctx context.Context, m mode) (*Session, error) {
 	if s.whole == nil {
 		return s, nil // nothing to remove but what is on this machine
 	}
-	lease, err := store.Acquire(ctx, s.whole, store.LockOptions{Operation: a.options.Operation})
+	lease, err := store.Acquire(ctx, s.whole, store.LockOptions{
+		Operation: a.options.Operation, Wait: a.options.LockTimeout,
+		Waiting: func(held *store.LockedError) {
+			a.say("waiting up to %s for the run lock: %v", a.options.LockTimeout, held)
+		},
+		Floor: s.lastFence,
+	})
 	var locked *store.LockedError
 	if errors.As(err, &locked) {
-		return nil, hint.With(err, "wait for that run, or, if it is gone, run `clusterup unlock %s`", a.Name())
+		return nil, hint.With(err, "wait for that run (--lock-timeout does), or, if it is gone, run `clusterup unlock %s`", a.Name())
 	}
 	if err != nil {
 		return nil, err
@@ -95,6 +101,13 @@ func (a *App) hold(ctx context.Context, m mode) (*Session, error) {
 		return nil, err
 	}
 	return s, nil
+}
+
+// lastFence is the number of the lock under which the current release was
+// promoted: where lock.json was deleted, the next one is above it.
+func (s *Session) lastFence(ctx context.Context) (int64, error) {
+	current, err := (&release.Library{Bucket: s.bucket}).Current(ctx)
+	return current.Fence, err
 }
 
 // Context ends with the one given to Hold, and when the run lock is lost.

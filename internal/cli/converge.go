@@ -29,6 +29,7 @@ func newCreate(s Streams, f *flags) *cobra.Command {
 	c.Flags().BoolVar(&yes, "yes", false, "carry the plan out without asking")
 	c.Flags().StringVar(&only, "only", "", "only this `step`, or all of this add-on, and what it stands on")
 	allowPrune(c, f)
+	lockTimeout(c, f)
 	return c
 }
 
@@ -52,11 +53,16 @@ func newReconcile(s Streams, f *flags) *cobra.Command {
 	}
 	c.Flags().DurationVar(&interval, "interval", 0, "do it again for ever, this `duration` apart")
 	allowPrune(c, f)
+	lockTimeout(c, f)
 	return c
 }
 
 func allowPrune(c *cobra.Command, f *flags) {
-	c.Flags().BoolVar(&f.allowPrune, "allow-prune", false, "also delete namespaces, CRDs and volumes that are no longer in the release")
+	c.Flags().BoolVar(&f.allowPrune, "allow-prune", false, "also delete what is protected (namespaces, CRDs, volumes, secrets with tokens), and more than half of an add-on")
+}
+
+func lockTimeout(c *cobra.Command, f *flags) {
+	c.Flags().DurationVar(&f.lockTimeout, "lock-timeout", 0, "wait this `duration` for another run to end (default: do not wait)")
 }
 
 func newDiff(s Streams, f *flags) *cobra.Command {

@@ -24,6 +24,7 @@ func newDestroy(s Streams, f *flags) *cobra.Command {
 		},
 	}
 	c.Flags().BoolVar(&yes, "yes", false, "do not ask for the environment's name")
+	lockTimeout(c, f)
 	c.Flags().BoolVar(&purge, "purge", false, "also delete everything in the bucket: releases, tokens, key shares")
 	return c
 }

@@ -105,6 +105,11 @@ func lockedOut(t *testing.T, u *user) {
 	for _, command := range [][]string{{"create", "--yes"}, {"reconcile"}, {"destroy", "--yes"}} {
 		u.types(t, command...).wantOneLine(t, "ann@elsewhere pid 7", "clusterup unlock team")
 	}
+	waited := u.types(t, "reconcile", "--lock-timeout", "600ms")
+	waited.want(t, ExitError, "", "error: locked: held by ann@elsewhere pid 7 (create) since ")
+	if n := strings.Count(waited.err, "waiting up to 600ms for the run lock: locked: held by ann@elsewhere pid 7 (create) since "); n != 1 {
+		t.Errorf("said %d times who holds the lock:\n%s", n, waited.err)
+	}
 	u.types(t, "diff").want(t, ExitOK, "nothing to do", "") // looking needs no lock
 	u.types(t, "unlock").want(t, ExitOK, "took the lock of team from ann@elsewhere pid 7 (create", "")
 	u.types(t, "reconcile").want(t, ExitOK, "nothing to do", "")

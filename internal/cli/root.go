@@ -30,7 +30,8 @@ type flags struct {
 	timeout  time.Duration
 	identity string
 
-	allowPrune bool // of create and reconcile
+	allowPrune  bool          // of what prunes
+	lockTimeout time.Duration // of what takes the run lock
 
 	cause func() error // why the run was stopped, if it was; nil before open
 }
@@ -117,7 +118,7 @@ func environmentArg(c *cobra.Command, args []string) error {
 // open loads the environment for an operation and sets the run's deadline.
 func (f *flags) open(ctx context.Context, s Streams, name, operation string) (context.Context, context.CancelFunc, *app.App, error) {
 	a, err := app.Open(app.Options{
-		Environment: name, Identity: f.identity, Operation: operation, Version: version, AllowPrune: f.allowPrune,
+		Environment: name, Identity: f.identity, Operation: operation, Version: version, AllowPrune: f.allowPrune, LockTimeout: f.lockTimeout,
 		Say: func(line string) { fmt.Fprintln(s.Err, "  "+line) },
 	})
 	if err != nil {

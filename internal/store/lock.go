@@ -23,6 +23,11 @@ type LockOptions struct {
 	Operation string        // "create": what it is taken for
 	TTL       time.Duration // without a renewal it may be taken over; default a minute
 	Wait      time.Duration // for another holder; zero does not wait
+	// Waiting is told who is waited for, once, and again when it is somebody else.
+	Waiting func(*LockedError)
+	// Floor is a number that the fence has to be above when lock.json is not there:
+	// it was deleted, perhaps, and the fence must never go back. Nil means zero.
+	Floor func(ctx context.Context) (int64, error)
 }
 
 // Acquire takes the run lock of a store and keeps it until Release. When another
@@ -39,10 +44,19 @@ func Acquire(ctx context.Context, b LockStore, o LockOptions) (*Lease, error) {
 	lease, err := take(ctx, b, o, w)
 	var locked *LockedError
 	if o.Wait > 0 && errors.As(err, &locked) {
+		tell := func(was, now *LockedError) {
+			if o.Waiting != nil && (was == nil || !was.same(now)) {
+				o.Waiting(now)
+			}
+		}
+		tell(nil, locked)
 		until := converge.Until(ctx, "the run lock", o.Wait, func(ctx context.Context) (bool, string, error) {
 			lease, err = take(ctx, b, o, w)
-			if errors.As(err, &locked) {
-				return false, locked.Error(), nil
+			var now *LockedError
+			if errors.As(err, &now) {
+				tell(locked, now)
+				locked = now
+				return false, now.Error(), nil
 			}
 			return err == nil, "", err
 		})
@@ -85,6 +99,11 @@ func take(ctx context.Context, b LockStore, o LockOptions, w *watch) (*Lease, er
 		}
 		if !w.takeable(s, version) {
 			break
+		}
+		if version == "" && o.Floor != nil {
+			if s.Fence, err = o.Floor(ctx); err != nil {
+				return nil, err
+			}
 		}
 		r := record{Fence: s.Fence + 1, Holder: &holder{
 			Owner: o.Owner, Operation: o.Operation, Since: time.Now().UTC().Truncate(time.Second),

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -118,6 +119,46 @@ func TestLockedErrorNamesTheHolder(t *testing.T) {
 	_, err = store.Acquire(t.Context(), b, store.LockOptions{Wait: 300 * time.Millisecond})
 	if !errors.As(err, &locked) || time.Since(start) < 300*time.Millisecond {
 		t.Errorf("after a wait of %s: %v", time.Since(start), err)
+	}
+}
+
+// Whoever waits is told once who holds the lock, and again when it is another.
+func TestAWaiterIsToldWhoHoldsTheLock(t *testing.T) {
+	t.Parallel()
+	b := open(t, config(testservers.S3(t)))
+	first := acquire(t, b, store.LockOptions{Owner: "ann", Operation: "create"})
+	var told []string
+	_, err := store.Acquire(t.Context(), b, store.LockOptions{Wait: time.Second, Waiting: func(e *store.LockedError) {
+		told = append(told, e.Owner+" "+e.Operation)
+		if len(told) == 1 { // the waiter does not look meanwhile
+			if err := first.Release(t.Context()); err != nil {
+				t.Error(err)
+			}
+			acquire(t, b, store.LockOptions{Owner: "bob", Operation: "destroy"})
+		}
+	}})
+	if err == nil || !slices.Equal(told, []string{"ann create", "bob destroy"}) || !strings.Contains(err.Error(), "held by bob (destroy)") {
+		t.Errorf("told %q, ended with %v", told, err)
+	}
+}
+
+// A lock.json that was deleted does not let the fence go back.
+func TestTheFenceStartsAboveTheFloor(t *testing.T) {
+	t.Parallel()
+	b := open(t, config(testservers.S3(t)))
+	asked := 0
+	floor := func(context.Context) (int64, error) { asked++; return 7, nil }
+	for want := int64(8); want <= 9; want++ {
+		l, err := store.Acquire(t.Context(), b, store.LockOptions{Floor: floor})
+		if err != nil || l.Fence() != want {
+			t.Fatalf("fence %v, want %d (%v)", l, want, err)
+		}
+		if err := l.Release(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if asked != 1 {
+		t.Errorf("asked %d times, want only while there is no lock.json", asked)
 	}
 }
 

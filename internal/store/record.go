@@ -79,6 +79,11 @@ type LockedError struct {
 	Expires   time.Time
 }
 
+// same reports whether both speak of one holder.
+func (e *LockedError) same(other *LockedError) bool {
+	return e.Owner == other.Owner && e.Operation == other.Operation && e.Since.Equal(other.Since)
+}
+
 func (e *LockedError) Error() string {
 	s := "locked: held by " + e.Owner
 	if e.Operation != "" {
