@@ -96,7 +96,7 @@ type Hook struct {
 
 // Names of what is in a folder.
 const (
-	metadataFile = "addon.yaml"
+	MetadataFile = "addon.yaml" // what makes a folder an add-on
 	schemaFile   = "values.schema.json"
 	manifestsDir = "manifests"
 	filesDir     = "files"

@@ -74,7 +74,7 @@ func (r *renderer) addNamespace(objects *[]Object) {
 	}
 	namespace := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "v1", "kind": "Namespace"}}
 	namespace.SetName(name)
-	*objects = append(*objects, Object{Unstructured: namespace, File: r.Addon.Dir + "/" + metadataFile, generated: true})
+	*objects = append(*objects, Object{Unstructured: namespace, File: r.Addon.Dir + "/" + MetadataFile, generated: true})
 }
 
 var notInLabels = regexp.MustCompile(`[^A-Za-z0-9._-]+`)

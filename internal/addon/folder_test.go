@@ -15,7 +15,7 @@ const header = "apiVersion: clusterup.dev/v1alpha1\nkind: Addon\nname: demo\nver
 
 // folder makes an add-on folder named demo of pairs of path and content.
 func folder(pairs ...string) fstest.MapFS {
-	files := fstest.MapFS{metadataFile: {Data: []byte(header)}}
+	files := fstest.MapFS{MetadataFile: {Data: []byte(header)}}
 	for i := 0; i+1 < len(pairs); i += 2 {
 		files[pairs[i]] = &fstest.MapFile{Data: []byte(pairs[i+1])}
 	}

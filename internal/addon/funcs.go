@@ -59,7 +59,7 @@ func (r *renderer) mayUse(id string) error {
 	}
 	if owner != r.Addon.Name && !slices.Contains(r.Addon.Needs, owner) {
 		return hint.With(fmt.Errorf("token %s belongs to %s, which %s does not need", id, owner, r.Addon.Name),
-			"list %s under needs in %s/%s", owner, r.Addon.Dir, metadataFile)
+			"list %s under needs in %s/%s", owner, r.Addon.Dir, MetadataFile)
 	}
 	if owner == r.Addon.Name && !slices.ContainsFunc(r.Addon.Tokens, func(t Token) bool { return t.Name == name }) {
 		return r.unknownToken(id)
@@ -82,7 +82,7 @@ func (r *renderer) unknownToken(id string) error {
 func (r *renderer) image(key string) (string, error) {
 	ref, ok := r.Addon.Images[key]
 	if !ok {
-		return "", hint.With(fmt.Errorf("there is no image %q in %s", key, metadataFile), "%s", suggest(key, r.Addon.Images))
+		return "", hint.With(fmt.Errorf("there is no image %q in %s", key, MetadataFile), "%s", suggest(key, r.Addon.Images))
 	}
 	return Mirror(ref, r.Images), nil
 }

@@ -15,9 +15,9 @@ import (
 // Load reads and checks the add-on folder that files is the root of. dir is how
 // errors name the folder; its last element is the name that the add-on must have.
 func Load(files fs.FS, dir string) (*Addon, error) {
-	data, err := fs.ReadFile(files, metadataFile)
+	data, err := fs.ReadFile(files, MetadataFile)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, hint.With(fmt.Errorf("%s: has no %s", dir, metadataFile), "every folder beside add-ons is one: docs/addons.md says what belongs into it")
+		return nil, hint.With(fmt.Errorf("%s: has no %s", dir, MetadataFile), "every folder beside add-ons is one: docs/addons.md says what belongs into it")
 	}
 	if err != nil {
 		return nil, fmt.Errorf("reading add-on %s: %w", dir, err)

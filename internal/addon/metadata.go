@@ -37,7 +37,7 @@ func (a *Addon) decode(data []byte) error {
 		owners = append(owners, owner)
 	}
 	read := reflect.New(reflect.StructOf(fields))
-	document, err := strictyaml.Decode(a.Dir+"/"+metadataFile, data, read.Interface())
+	document, err := strictyaml.Decode(a.Dir+"/"+MetadataFile, data, read.Interface())
 	if err != nil {
 		return err
 	}

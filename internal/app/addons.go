@@ -4,10 +4,7 @@ package app
 
 import (
 	"errors"
-	"os"
-	"path/filepath"
 
-	"clusterup.dev/clusterup/addons"
 	"clusterup.dev/clusterup/internal/addon"
 	"clusterup.dev/clusterup/internal/environment"
 	"clusterup.dev/clusterup/internal/hint"
@@ -25,11 +22,8 @@ type chosen struct {
 // choose loads the add-ons that the environment lists, in the order of their
 // needs, and merges its values into theirs. Errors point into the environment's
 // file.
-func choose(env *environment.Environment) ([]chosen, error) {
-	catalog, err := addon.Find(
-		addon.Source{Name: "built-in", Dir: "addons", FS: addons.FS},
-		besideFile(env),
-	)
+func choose(env *environment.Environment, dirs []string) ([]chosen, error) {
+	catalog, err := catalog(besideFile(env), dirs)
 	if err != nil {
 		return nil, err
 	}
@@ -85,17 +79,6 @@ func atValue(env *environment.Environment, index int, err error) error {
 	}
 	path := append([]any{"spec", "addons", index, "values"}, wrong.Path...)
 	return hint.With(env.Errorf(path, "%s", wrong), "%s", wrong.Hint)
-}
-
-// besideFile is the project's own folder of add-ons: addons/ beside the folder
-// environments/ that the file is in, or beside a file that is elsewhere. An
-// add-on there replaces a built-in one of the same name.
-func besideFile(env *environment.Environment) addon.Source {
-	dir := filepath.Join(env.Dir(), "addons")
-	if filepath.Base(env.Dir()) == environmentsDir {
-		dir = filepath.Join(filepath.Dir(env.Dir()), "addons")
-	}
-	return addon.Source{Name: dir, FS: os.DirFS(dir)}
 }
 
 // addonIndex is where the environment lists an add-on.

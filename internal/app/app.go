@@ -28,6 +28,7 @@ type Options struct {
 	Version     string        // of clusterup
 	AllowPrune  bool          // what is protected may be deleted, and more than the budget
 	LockTimeout time.Duration // how long to wait for a run that holds the lock
+	AddonsDirs  []string      // more folders of add-ons; later ones count
 	// Say tells the reader something that happens once, such as that an identity
 	// was made. It gets one line.
 	Say func(line string)
@@ -52,7 +53,7 @@ func Open(o Options) (*App, error) {
 		return nil, err
 	}
 	a := &App{options: o, env: env}
-	if a.addons, err = choose(env); err != nil {
+	if a.addons, err = choose(env, o.AddonsDirs); err != nil {
 		return nil, err
 	}
 	if err := a.checkHooks(); err != nil {

@@ -16,17 +16,16 @@ func Reference() []byte {
 	root := newRoot(Streams{})
 	b.WriteString("# Commands\n\nGenerated from the code; `make generate` writes it.\n\n")
 	fmt.Fprintf(&b, "%s\n\nEvery command takes:\n\n```\n%s```\n", root.Long, root.PersistentFlags().FlagUsages())
-	for _, c := range root.Commands() {
-		if c.Hidden || c.Name() == "help" || c.Name() == "completion" {
-			continue
+	each(root, func(c *cobra.Command) {
+		if !c.Hidden && !c.HasSubCommands() && c.Name() != "help" && c.Name() != "completion" && c.Parent().Name() != "completion" {
+			section(&b, c)
 		}
-		section(&b, c)
-	}
+	})
 	return b.Bytes()
 }
 
 func section(b *bytes.Buffer, c *cobra.Command) {
-	fmt.Fprintf(b, "\n## clusterup %s\n\n%s.\n", strings.TrimSuffix(c.Use, " [flags]"), c.Short)
+	fmt.Fprintf(b, "\n## %s\n\n%s.\n", strings.TrimSuffix(c.UseLine(), " [flags]"), c.Short)
 	if usage := c.LocalNonPersistentFlags().FlagUsages(); usage != "" {
 		fmt.Fprintf(b, "\n```\n%s```\n", usage)
 	}

@@ -30,6 +30,8 @@ type flags struct {
 	timeout  time.Duration
 	identity string
 
+	addonsDirs []string
+
 	allowPrune  bool          // of what prunes
 	lockTimeout time.Duration // of what takes the run lock
 
@@ -57,6 +59,7 @@ func newRoot(s Streams) *cobra.Command {
 	p.BoolVar(&f.noColor, "no-color", false, "no colours (also: NO_COLOR is set)")
 	p.DurationVar(&f.timeout, "timeout", 0, "give up after this `duration` (default: the environment's timeout)")
 	p.StringVar(&f.identity, "identity", "", "`file` with your own age or SSH key (default ~/.config/clusterup/identity.txt)")
+	p.StringArrayVar(&f.addonsDirs, "addons-dir", nil, "one more `folder` of add-on folders, whose add-ons replace others of the same name (can be given more than once)")
 	root.PersistentPreRunE = func(*cobra.Command, []string) error {
 		if f.format != "text" && f.format != "json" {
 			return hint.With(fmt.Errorf("unknown output format %q", f.format), "use -o text or -o json")
@@ -71,12 +74,13 @@ func newRoot(s Streams) *cobra.Command {
 	})
 	root.AddCommand(
 		newCreate(s, f), newDiff(s, f), newReconcile(s, f), newStatus(s, f),
-		newKubeconfig(s, f), newRender(s, f), newUnlock(s, f), newDestroy(s, f), newVersion(s, f),
+		newKubeconfig(s, f), newRender(s, f), newUnlock(s, f), newDestroy(s, f),
+		newAddon(s, f), newVersion(s, f),
 	)
-	for _, c := range root.Commands() {
+	each(root, func(c *cobra.Command) {
 		run := c.RunE
 		c.RunE = func(c *cobra.Command, args []string) error { return f.orStopped(run(c, args)) }
-	}
+	})
 	return root
 }
 
@@ -118,7 +122,7 @@ func environmentArg(c *cobra.Command, args []string) error {
 // open loads the environment for an operation and sets the run's deadline.
 func (f *flags) open(ctx context.Context, s Streams, name, operation string) (context.Context, context.CancelFunc, *app.App, error) {
 	a, err := app.Open(app.Options{
-		Environment: name, Identity: f.identity, Operation: operation, Version: version, AllowPrune: f.allowPrune, LockTimeout: f.lockTimeout,
+		Environment: name, Identity: f.identity, Operation: operation, Version: version, AllowPrune: f.allowPrune, LockTimeout: f.lockTimeout, AddonsDirs: f.addonsDirs,
 		Say: func(line string) { fmt.Fprintln(s.Err, "  "+line) },
 	})
 	if err != nil {
