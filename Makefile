@@ -64,7 +64,7 @@ test-unit: build ## Tests beside the code, real servers where semantics matter
 
 .PHONY: test-tools
 test-tools: ## Tests of the builder and of the small mains under tools/
-	@for m in builder s3 volume; do echo "tools/$$m"; (cd tools/$$m && go test -count=1 ./...); done
+	@for m in builder echo s3 volume; do echo "tools/$$m"; (cd tools/$$m && go test -count=1 ./...); done
 
 .PHONY: test-e2e
 test-e2e: build ## The end-to-end test: a whole environment, broken and mended, and nothing left

@@ -16,7 +16,7 @@ type server struct {
 	name     string
 	module   string   // the dependency whose version is the server's; "" for our own programs
 	pkg      string   // what is built; "" is the module's own main package
-	ldflags  string   // {version}, {major} and {minor} are the dependency's
+	ldflags  string   // {version}, {number} (without the v), {major} and {minor} are the dependency's
 	programs []string // names in the set; the first is the binary, the rest are the same file
 	skip     func(context.Context) bool
 }
@@ -55,6 +55,7 @@ func localServers() []server {
 			programs: []string{"local-path-provisioner"},
 		},
 		{name: "volume", programs: []string{"clusterup-volume"}},
+		{name: "echo", programs: []string{"echo"}},
 		{
 			name: "tofu", module: "github.com/opentofu/opentofu",
 			pkg:      "github.com/opentofu/opentofu/cmd/tofu",
@@ -63,6 +64,12 @@ func localServers() []server {
 			skip:     haveTerraform,
 		},
 		{name: "consul", module: "github.com/hashicorp/consul", programs: []string{"consul"}},
+		{
+			name: "traefik", module: "github.com/traefik/traefik/v3",
+			pkg:      "github.com/traefik/traefik/v3/cmd/traefik",
+			ldflags:  "-X github.com/traefik/traefik/v3/pkg/version.Version={number}",
+			programs: []string{"traefik"},
+		},
 		{name: "vault", module: "github.com/hashicorp/vault", programs: []string{"vault"}},
 	}
 }

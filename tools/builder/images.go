@@ -18,11 +18,15 @@ const (
 	pauseImage   = "registry.k8s.io/pause:3.10.2"
 )
 
+// echoImage is published nowhere: it is for samples and tests here, and no
+// add-on of the repository names it.
+const echoImage = "clusterup.dev/echo:0.1.0"
+
 // builds finds a server of this run by its name.
 type builds map[string]built
 
-// imageArchives are the two files of images: what a cluster needs to start, and
-// the add-ons, so that bumping Vault does not repack Kubernetes.
+// imageArchives are the files of images: what a cluster needs to start, the
+// add-ons, and the samples, so that bumping Vault does not repack Kubernetes.
 func imageArchives(ctx context.Context, b builds, c cache, h *host) []archive {
 	base := layer{"base", append(h.certificates(), users()...)}
 	shell := layer{"shell", h.busybox(ctx)}
@@ -77,12 +81,21 @@ func imageArchives(ctx context.Context, b builds, c cache, h *host) []archive {
 		cmd:        []string{"server", "-dev"},
 		layers:     []layer{base, shell, account("vault", "file", "logs", "config"), bin("vault", "/bin/vault")},
 	}
+	traefik := image{
+		ref:        "docker.io/library/traefik:" + b["traefik"].version,
+		entrypoint: []string{"/usr/local/bin/traefik"},
+		user:       "65532:65532",
+		layers:     []layer{base, bin("traefik", "/usr/local/bin/traefik")},
+	}
+	echo := image{ref: echoImage, entrypoint: []string{"/echo"}, user: "65532:65532", layers: []layer{bin("echo", "/echo")}}
 	return []archive{
 		{
 			name: "images-kube", servers: []string{"kubernetes", "etcd", "coredns", "pause", "localpath", "volume"},
 			images: kube,
 			check:  func(ctx context.Context) error { return checkNames(ctx, b["kubernetes"].binary(c), version, kube) },
 		},
+		{name: "images-samples", servers: []string{"echo"}, images: []image{echo}},
+		{name: "images-ingress", servers: []string{"traefik"}, images: []image{traefik}},
 		{name: "images-addons", servers: []string{"consul", "vault"}, images: []image{consul, vault}},
 	}
 }

@@ -41,7 +41,8 @@ func resolve(s server, tools string, t toolchain) (built, error) {
 	flags := s.ldflags
 	if version != "" {
 		major, minor, _ := strings.Cut(strings.TrimPrefix(semver.MajorMinor(version), "v"), ".")
-		flags = strings.NewReplacer("{version}", version, "{major}", major, "{minor}", minor).Replace(flags)
+		number := strings.TrimPrefix(version, "v")
+		flags = strings.NewReplacer("{version}", version, "{number}", number, "{major}", major, "{minor}", minor).Replace(flags)
 	}
 	pkg := s.pkg
 	if pkg == "" {

@@ -1,0 +1,3 @@
+module clusterup.dev/clusterup/tools/echo
+
+go 1.26.7
