@@ -79,12 +79,14 @@ func golden(t *testing.T, catalog *addon.Catalog, a *addon.Addon, dir string) {
 	compare(t, filepath.Join(dir, "golden.yaml"), got)
 }
 
-// specs are the tokens of a, under the values of the case, and of what it needs.
+// specs are the tokens of a, under the values of the case, of what it needs, and
+// of the environment.
 func specs(t *testing.T, catalog *addon.Catalog, a *addon.Addon, values map[string]any) []secret.Spec {
 	all, err := a.Specs("golden", values)
 	if err != nil {
 		fail(t, err)
 	}
+	all = append(all, addon.Authority("golden"))
 	for _, need := range a.Needs {
 		needed, err := catalog.Get(need)
 		if err != nil {

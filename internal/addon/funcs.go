@@ -27,6 +27,10 @@ func (r *renderer) funcs() template.FuncMap {
 }
 
 func (r *renderer) token(id string) (string, error) {
+	if strings.HasPrefix(id, Environment+"/") {
+		return "", hint.With(fmt.Errorf("token %s is the environment's own, and no add-on's to read", id),
+			"give the add-on a token of kind cert with `ca: %s`; {{ public %q }} is for those who verify it", EnvironmentCA, EnvironmentCA)
+	}
 	if err := r.mayUse(id); err != nil {
 		return "", err
 	}
@@ -53,9 +57,15 @@ func (r *renderer) public(id string) (string, error) {
 }
 
 func (r *renderer) mayUse(id string) error {
+	if id == EnvironmentCA {
+		return nil
+	}
 	owner, name, ok := strings.Cut(id, "/")
 	if !ok || owner == "" || name == "" || strings.Contains(name, "/") {
 		return hint.With(fmt.Errorf("%q names no token", id), "write add-on and name: %s/%s", r.Addon.Name, id)
+	}
+	if owner == Environment {
+		return hint.With(fmt.Errorf("there is no token %s", id), "what the environment itself shows is %s", EnvironmentCA)
 	}
 	if owner != r.Addon.Name && !slices.Contains(r.Addon.Needs, owner) {
 		return hint.With(fmt.Errorf("token %s belongs to %s, which %s does not need", id, owner, r.Addon.Name),

@@ -61,6 +61,8 @@ func (a *Addon) check() error {
 		return hint.With(a.errorf(field("name"), "%q cannot name an add-on", a.Name), "small letters, digits and hyphens, at most 63")
 	case isField(a.Name):
 		return a.errorf(field("name"), "%s is the name of a field and cannot name an add-on", a.Name)
+	case a.Name == Environment:
+		return a.errorf(field("name"), "%s is where the environment's own tokens are and cannot name an add-on", a.Name)
 	case a.Name != folder:
 		return hint.With(a.errorf(field("name"), "the add-on is named %s and its folder %s", a.Name, folder), "give both the same name")
 	case a.Version == "":

@@ -97,6 +97,8 @@ func TestLoadErrors(t *testing.T) {
 		{"cert without ca", header + "tokens: [{name: a, kind: cert}]\n", file + ":5:10: the certificate a has no ca", "name a token of kind ca"},
 		{"cert of no ca", header + "tokens: [{name: p, kind: password}, {name: a, kind: cert, ca: p}]\n", file + ":5:63: the certificate a names demo/p, which is no token of kind ca", ""},
 		{"cert of another", header + "tokens: [{name: a, kind: cert, ca: consul/ca}]\n", file + ":5:36: demo uses a token of consul, which it does not need", "list consul under needs"},
+		{"environment's name", strings.Replace(header, "demo", "clusterup", 1), file + ":3:7: clusterup is where the environment's own tokens are and cannot name an add-on", ""},
+		{"cert of the environment's", header + "tokens: [{name: a, kind: cert, ca: clusterup/digest}]\n", file + ":5:36: the environment has no authority clusterup/digest", "it is called clusterup/ca"},
 		{"no cert", header + "tokens: [{name: a, kind: password, dns: [x]}]\n", file + ":5:10: token a is no certificate, and has fields of one", ""},
 		{"skip", header + "ready: {skip: [web]}\n", file + `:5:16: "web" does not name an object`, `write kind and name: "StatefulSet/web"`},
 		{"hook", header + "hooks: [{use: Run It}]\n", file + `:5:15: "Run It" cannot name a hook`, ""},

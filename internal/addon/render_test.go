@@ -186,6 +186,8 @@ func TestRenderErrors(t *testing.T) {
 		{"unknown token", `a: {{ token "demo/gosip" }}`, "addons/demo/manifests/m.yaml:1:6: there is no token demo/gosip", "did you mean demo/gossip?"},
 		{"token not needed", `a: {{ token "vault/x" }}`, "addons/demo/manifests/m.yaml:1:6: token vault/x belongs to vault, which demo does not need", "list vault under needs in addons/demo/addon.yaml"},
 		{"absent token of a need", `a: {{ token "consul/absent" }}`, "addons/demo/manifests/m.yaml:1:6: there is no token consul/absent", "the tokens of consul are listed in its addon.yaml"},
+		{"key of the environment's CA", `a: {{ token "clusterup/ca" }}`, "addons/demo/manifests/m.yaml:1:6: token clusterup/ca is the environment's own, and no add-on's to read", "give the add-on a token of kind cert with `ca: clusterup/ca`; {{ public \"clusterup/ca\" }} is for those who verify it"},
+		{"another of the environment's", `a: {{ public "clusterup/digest" }}`, "addons/demo/manifests/m.yaml:1:6: there is no token clusterup/digest", "what the environment itself shows is clusterup/ca"},
 		{"no public half", `a: {{ public "demo/gossip" }}`, "addons/demo/manifests/m.yaml:1:6: token demo/gossip has no public half", ""},
 		{"unknown image", `a: {{ image "wep" }}`, `addons/demo/manifests/m.yaml:1:6: there is no image "wep" in addon.yaml`, "did you mean web?"},
 		{"unknown file", `a: {{ file "../addon.yaml" }}`, "addons/demo/manifests/m.yaml:1:6: there is no file addons/demo/addon.yaml", ""},

@@ -47,10 +47,13 @@ func (a *Addon) checkTokens() error {
 // Select checks those of other add-ons.
 func (a *Addon) checkCA(i int) error {
 	token := a.Tokens[i]
-	if token.CA == "" {
+	if token.CA == "" || token.CA == EnvironmentCA {
 		return nil
 	}
 	owner, name, _ := strings.Cut(token.CA, "/")
+	if owner == Environment {
+		return hint.With(a.errorf(field("tokens", i, "ca"), "the environment has no authority %s", token.CA), "it is called %s", EnvironmentCA)
+	}
 	if owner != a.Name {
 		return a.mayUse(field("tokens", i, "ca"), owner)
 	}

@@ -42,7 +42,7 @@ func firstRun(t *testing.T, w *world) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		"tokens: create token demo/admin", "tokens: create token clusterup/digest",
+		"tokens: create token demo/admin", "tokens: create token clusterup/digest", "tokens: create token clusterup/ca",
 		"cluster/binding: create environment first",
 		"demo/apply: create ConfigMap demo-first/settings", "demo/apply: create Secret demo-first/admin",
 		"demo/apply: create Namespace demo-first",

@@ -15,12 +15,14 @@ import (
 // releaseKey is the environment's own token: the key of the digests that name
 // sealed objects.
 func releaseKey() secret.Spec {
-	return secret.Spec{Addon: "clusterup", Name: "digest", Kind: secret.HMACKey}
+	return secret.Spec{Addon: addon.Environment, Name: "digest", Kind: secret.HMACKey}
 }
 
-// allSpecs are the tokens of all add-ons and the environment's own.
+// allSpecs are the tokens of all add-ons and the environment's own. Its
+// authority is made whether or not an add-on asks for it today: what trusts it
+// outside should not have to change on the day when one does.
 func (a *App) allSpecs() []secret.Spec {
-	specs := []secret.Spec{releaseKey()}
+	specs := []secret.Spec{releaseKey(), addon.Authority(a.Name())}
 	for _, c := range a.addons {
 		specs = append(specs, c.specs...)
 	}
