@@ -19,7 +19,12 @@ import (
 // Destroy removes the environment, the last step first, and says what is left.
 // Tokens, releases and key shares stay in the bucket unless purge is set.
 func (s *Session) Destroy(ctx context.Context, purge bool, observe func(converge.Event)) (string, error) {
-	if _, err := (converge.Runner{Observe: observe}).Destroy(ctx, s.steps()); err != nil {
+	end := s.begin(ctx, nil)
+	results, err := converge.Runner{Observe: observe}.Destroy(ctx, s.steps())
+	if err != nil || !purge { // a purge takes the journal along
+		end(ctx, results, err)
+	}
+	if err != nil {
 		return "", err
 	}
 	left := "tokens, releases and key shares stay in the bucket (--purge deletes them)"
@@ -51,7 +56,7 @@ func own(key string) bool {
 	if !inFolder {
 		return slices.Contains([]string{bindingKey, "current.json"}, key)
 	}
-	folders := []string{"terraform", "tokens", "objects", "releases", "attempts", "vault", "keys"}
+	folders := []string{"terraform", "tokens", "objects", "releases", "attempts", "runs", "vault", "keys"}
 	return rest != "" && slices.Contains(folders, family)
 }
 

@@ -94,7 +94,7 @@ func drift(t *testing.T, w *world) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	keys := w.keys(t)
+	keys := w.things(t)
 	planned, err := w.look(t)
 	if err != nil {
 		t.Fatal(err)
@@ -114,7 +114,7 @@ func drift(t *testing.T, w *world) {
 	if got := w.settings(t); got != "info" {
 		t.Errorf("level is %q after the run", got)
 	}
-	if after := w.keys(t); !slices.Equal(keys, after) {
+	if after := w.things(t); !slices.Equal(keys, after) {
 		t.Error(fmt.Errorf("putting an edit back changed the bucket from %v to %v", keys, after))
 	}
 }

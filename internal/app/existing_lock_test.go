@@ -82,7 +82,7 @@ func lost(t *testing.T, w *world) {
 func otherCluster(t *testing.T, w *world) {
 	w.manifest(t, "demo", "extra", configMap("extra"))
 	w.mustRun(t)
-	before, keys := w.metas(t), w.keys(t)
+	before, keys := w.metas(t), w.things(t)
 	bound := w.kubeconfig
 	w.kubeconfig = testservers.APIServer(t)
 	other := clientOf(t, w.kubeconfig)
@@ -115,7 +115,7 @@ func otherCluster(t *testing.T, w *world) {
 	if got := namespaces(t, other); slices.Contains(got, w.namespace()) {
 		t.Errorf("the other cluster has %v", got)
 	}
-	if after := w.keys(t); !slices.Equal(keys, after) {
+	if after := w.things(t); !slices.Equal(keys, after) {
 		t.Errorf("the bucket had %v and has %v", keys, after)
 	}
 	w.kubeconfig = bound

@@ -5,6 +5,8 @@ package app
 import (
 	"encoding/json"
 	"errors"
+	"slices"
+	"strings"
 	"testing"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -43,6 +45,12 @@ func (w *world) keys(t *testing.T) []string {
 		keys = append(keys, e.Key)
 	}
 	return keys
+}
+
+// things are the keys without the journal's: who and when.
+func (w *world) things(t *testing.T) []string {
+	t.Helper()
+	return slices.DeleteFunc(w.keys(t), func(key string) bool { return strings.HasPrefix(key, "runs/") })
 }
 
 // current is the digest that the pointer names.

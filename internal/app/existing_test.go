@@ -44,6 +44,8 @@ func TestExisting(t *testing.T) {
 		{"version", newVersion},
 		{"died", died},
 		{"protected", protectedStay},
+		{"journal", journalOfRuns},
+		{"unwritten", journalRefused},
 		{"other", otherCluster},
 		{"locked", locked},
 		{"lost", lost},

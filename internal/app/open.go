@@ -120,7 +120,7 @@ func (s *Session) fetch(ctx context.Context) (*release.Release, error) {
 		return nil, err
 	}
 	if len(missing) > 0 {
-		return nil, fmt.Errorf("release %s: %w", short(want.Digest), converge.ErrNotYet)
+		return nil, fmt.Errorf("release %s: %w", Short(want.Digest), converge.ErrNotYet)
 	}
 	return library.Fetch(ctx, want.Digest)
 }

@@ -49,7 +49,7 @@ func (s *Session) stage() converge.Step {
 			if err != nil {
 				return converge.Plan{}, err
 			}
-			p := converge.Plan{Changes: []converge.Change{{Subject: "release " + short(want.Digest), Action: converge.Create}}}
+			p := converge.Plan{Changes: []converge.Change{{Subject: "release " + Short(want.Digest), Action: converge.Create}}}
 			if _, err = s.staged(ctx); errors.Is(err, converge.ErrNotYet) {
 				return p, nil
 			}
@@ -75,6 +75,7 @@ func (s *Session) stage() converge.Step {
 			if err := library.Stage(ctx, want); err != nil {
 				return err
 			}
+			s.attempting(ctx, want.Digest)
 			return library.Attempt(ctx, want.Digest)
 		},
 		destroy: s.forgetRelease,
@@ -121,9 +122,9 @@ func (s *Session) promote() converge.Step {
 			}
 			note := "the first"
 			if inventory.Current.Digest != "" {
-				note = "instead of " + short(inventory.Current.Digest)
+				note = "instead of " + Short(inventory.Current.Digest)
 			}
-			change := converge.Change{Subject: "current release " + short(want.Digest), Action: converge.Update, Note: note}
+			change := converge.Change{Subject: "current release " + Short(want.Digest), Action: converge.Update, Note: note}
 			return converge.Plan{Changes: []converge.Change{change}, Basis: inventory}, nil
 		},
 		apply: func(ctx context.Context, p converge.Plan) error {
@@ -153,5 +154,5 @@ func (s *Session) inventory(ctx context.Context) (release.Inventory, error) {
 	return (&release.Library{Bucket: s.bucket}).Inventory(ctx)
 }
 
-// short is a digest as people read it.
-func short(digest string) string { return digest[:min(12, len(digest))] }
+// Short is a digest as people read it.
+func Short(digest string) string { return digest[:min(12, len(digest))] }

@@ -8,10 +8,12 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"clusterup.dev/clusterup/internal/addon"
 	"clusterup.dev/clusterup/internal/converge"
 	"clusterup.dev/clusterup/internal/hint"
+	"clusterup.dev/clusterup/internal/journal"
 	"clusterup.dev/clusterup/internal/kube"
 	"clusterup.dev/clusterup/internal/release"
 	"clusterup.dev/clusterup/internal/secret"
@@ -40,6 +42,9 @@ type Session struct {
 	hooked      map[string][][]converge.Item // by add-on: the steps of each of its hooks
 	reports     []func(ctx context.Context) []LayerStatus
 	closers     []func()
+
+	journal      *journal.Writer // while something is changed
+	unjournalled sync.Once
 
 	tokens   later[*secret.Set]
 	library  later[*release.Library]
@@ -162,9 +167,16 @@ func (s *Session) answers(ctx context.Context) error {
 	return err
 }
 
-// Apply carries the plans out and tells observe what happens.
+// Apply carries the plans out and tells observe what happens, and the journal
+// how it began and ended.
 func (s *Session) Apply(ctx context.Context, planned []converge.Planned, observe func(converge.Event)) ([]converge.Result, error) {
-	return converge.Runner{Observe: observe}.Apply(ctx, planned)
+	if !slices.ContainsFunc(planned, converge.Planned.Pending) {
+		return converge.Runner{Observe: observe}.Apply(ctx, planned)
+	}
+	end := s.begin(ctx, planned)
+	results, err := converge.Runner{Observe: observe}.Apply(ctx, planned)
+	end(ctx, results, err)
+	return results, err
 }
 
 // StepNames lists the steps in order.

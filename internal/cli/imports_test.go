@@ -31,6 +31,7 @@ var allowed = map[string][]string{ //nolint:gochecknoglobals // a table
 	"internal/terraform":             {"internal/converge", "internal/hint", "internal/secret"},
 	"internal/addon":                 {"internal/hint", "internal/secret", "internal/strictyaml", "templates"},
 	"internal/release":               {"internal/converge", "internal/hint", "internal/secret", "internal/store"},
+	"internal/journal":               {"internal/store"},
 	"internal/kube":                  {"internal/converge", "internal/crd", "internal/hint", "internal/secret"},
 	"internal/custody":               {"internal/converge", "internal/hint", "internal/secret", "internal/store"},
 	"internal/consul":                {"internal/converge", "internal/hint", "internal/secret"},

@@ -75,7 +75,7 @@ func newRoot(s Streams) *cobra.Command {
 	root.AddCommand(
 		newCreate(s, f), newDiff(s, f), newReconcile(s, f), newStatus(s, f),
 		newKubeconfig(s, f), newRender(s, f), newUnlock(s, f), newDestroy(s, f),
-		newAddon(s, f), newVersion(s, f),
+		newAddon(s, f), newHistory(s, f), newVersion(s, f),
 	)
 	each(root, func(c *cobra.Command) {
 		run := c.RunE
