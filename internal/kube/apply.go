@@ -27,6 +27,9 @@ const (
 // it was planned, so that something else would have to be done, ends with
 // converge.ErrStale and is left as it is.
 func (c *Cluster) Apply(ctx context.Context, p *Plan) error {
+	if p.refused != nil {
+		return p.refused
+	}
 	byStage := make([][]*ObjectPlan, stages)
 	todo := p.todo()
 	for _, o := range todo {
@@ -35,7 +38,7 @@ func (c *Cluster) Apply(ctx context.Context, p *Plan) error {
 	var done atomic.Int64
 	for _, objects := range byStage {
 		err := each(ctx, objects, func(ctx context.Context, _ int, o *ObjectPlan) error {
-			err := c.applyObject(ctx, o, p.override)
+			err := c.applyObject(ctx, o, p.options)
 			if err == nil {
 				converge.Progress(ctx, "applied %d of %d: %s", done.Add(1), len(todo), o.Ref)
 			}
@@ -48,15 +51,21 @@ func (c *Cluster) Apply(ctx context.Context, p *Plan) error {
 	return nil
 }
 
-func (c *Cluster) applyObject(ctx context.Context, p *ObjectPlan, override []string) error {
-	if p.going {
+func (c *Cluster) applyObject(ctx context.Context, p *ObjectPlan, options *Options) error {
+	switch {
+	case p.Action == converge.Replace:
+		if err := c.remove(ctx, p, options); err != nil {
+			return err
+		}
+		p = &ObjectPlan{Ref: p.wanted.Ref, Action: converge.Create, wanted: p.wanted, sent: p.wanted}
+	case p.going:
 		if err := c.untilGone(ctx, p.wanted.resource, p.Ref, goneFor); err != nil {
 			return err
 		}
 	}
 	looks := 0
 	err := persist(ctx, p.Ref, func(ctx context.Context) error {
-		_, err := c.patch(ctx, p.wanted, patch{force: p.force, basis: p.basis})
+		_, err := c.patch(ctx, p.sent, patch{force: p.force, basis: p.basis})
 		if !apierrors.IsConflict(err) {
 			return err
 		}
@@ -66,7 +75,7 @@ func (c *Cluster) applyObject(ctx context.Context, p *ObjectPlan, override []str
 		if looks++; looks > maxLooks {
 			return fmt.Errorf("it changes too fast: %w", converge.ErrStale)
 		}
-		return c.rebase(ctx, p, override)
+		return c.rebase(ctx, p, options)
 	})
 	var conflict *ConflictError
 	switch {
@@ -84,12 +93,12 @@ var errMoved = apierrors.NewTimeoutError("it has changed, but not in what is pla
 // rebase looks at an object that has changed since it was planned. If the same still
 // has to be done (only its status moved, say), that is done on the new basis; if
 // nothing is left to do, that is success: an answer got lost, or somebody did it.
-func (c *Cluster) rebase(ctx context.Context, p *ObjectPlan, override []string) error {
+func (c *Cluster) rebase(ctx context.Context, p *ObjectPlan, options *Options) error {
 	live, err := c.get(ctx, p.wanted)
 	if err != nil {
 		return err
 	}
-	again, err := c.planObject(ctx, p.wanted, live, nil, override)
+	again, err := c.planObject(ctx, p.wanted, live, nil, options)
 	switch {
 	case err != nil:
 		return err
@@ -98,7 +107,7 @@ func (c *Cluster) rebase(ctx context.Context, p *ObjectPlan, override []string) 
 	case again.Action != p.Action || again.Ref.UID != p.Ref.UID || !reflect.DeepEqual(again.Fields, p.Fields):
 		return converge.ErrStale
 	}
-	p.basis, p.force = again.basis, again.force
+	p.basis, p.force, p.sent = again.basis, again.force, again.sent
 	return errMoved
 }
 

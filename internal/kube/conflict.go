@@ -37,7 +37,7 @@ func (e *ConflictError) Error() string {
 }
 
 func (e *ConflictError) hinted() error {
-	return hint.With(e, "leave the field out of the manifest, or stop what manages it, or list its manager as one to be overridden")
+	return hint.With(e, "list the field under `ignore:` in the add-on's addon.yaml, or take it out of the manifest; or stop what manages it")
 }
 
 var managerInMessage = regexp.MustCompile(`^conflict with "((?:[^"\\]|\\.)*)"`)

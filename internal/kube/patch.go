@@ -59,7 +59,7 @@ func explain(r Ref, err error) error {
 	err = fmt.Errorf("%s: %w", r, err)
 	switch {
 	case apierrors.IsInvalid(cause):
-		return hint.With(err, "correct the manifest; a field that cannot be changed needs the object to be deleted first")
+		return hint.With(err, "correct the manifest")
 	case apierrors.IsForbidden(cause) && apierrors.HasStatusCause(cause, "NamespaceTerminating"):
 		return hint.With(err, "the namespace %s is being deleted: run again when it is gone", r.Namespace)
 	case apierrors.IsForbidden(cause):

@@ -33,21 +33,23 @@ type Options struct {
 
 // Plan is what has to be done so that objects are as they are wanted.
 type Plan struct {
-	Objects  []ObjectPlan // one for each object, in the order in which they were given
-	override []string
+	Objects []ObjectPlan // one for each object, in the order in which they were given
+	options *Options
+	refused error // it may not be carried out: others hold fields
 }
 
 // ObjectPlan is the plan of one object.
 type ObjectPlan struct {
 	Ref    Ref             // of the live object, UID included, where there is one
-	Action converge.Action // Create or Update; "" when it is as wanted
+	Action converge.Action // Create, Update or Replace; "" when it is as wanted
 	Note   string
 	Fields []converge.Field
 
 	wanted *object
-	basis  string // resourceVersion of the live object; "" when there is none
-	going  bool   // the live object is being deleted and has to be gone first
-	force  bool   // fields of managers that may be overridden are taken over
+	sent   *object // wanted, without what is others' business in the live object
+	basis  string  // resourceVersion of the live object; "" when there is none
+	going  bool    // the live object is being deleted and has to be gone first
+	force  bool    // fields of managers that may be overridden are taken over
 }
 
 // Empty reports whether everything is as wanted.
@@ -86,10 +88,10 @@ func (c *Cluster) Plan(ctx context.Context, objs []*unstructured.Unstructured, o
 	if err != nil {
 		return nil, err
 	}
-	plan := &Plan{Objects: make([]ObjectPlan, len(objects)), override: options.Override}
-	if plan.override == nil {
-		plan.override = DefaultOverride()
+	if options.Override == nil {
+		options.Override = DefaultOverride()
 	}
+	plan := &Plan{Objects: make([]ObjectPlan, len(objects)), options: &options}
 	going := goingNamespaces(objects, live)
 	err = each(ctx, objects, func(ctx context.Context, i int, o *object) error {
 		var err error
@@ -98,9 +100,10 @@ func (c *Cluster) Plan(ctx context.Context, objs []*unstructured.Unstructured, o
 				return err
 			}
 		}
-		plan.Objects[i], err = c.planObject(ctx, o, live[o.key()], going, plan.override)
+		plan.Objects[i], err = c.planObject(ctx, o, live[o.key()], going, &options)
 		return err
 	})
+	plan.refused = err
 	return plan, err
 }
 
@@ -115,8 +118,8 @@ func goingNamespaces(objects []*object, live map[key]*unstructured.Unstructured)
 	return going
 }
 
-func (c *Cluster) planObject(ctx context.Context, o *object, live *unstructured.Unstructured, going map[string]bool, override []string) (ObjectPlan, error) {
-	p := ObjectPlan{Ref: o.Ref, Action: converge.Create, wanted: o}
+func (c *Cluster) planObject(ctx context.Context, o *object, live *unstructured.Unstructured, going map[string]bool, options *Options) (ObjectPlan, error) {
+	p := ObjectPlan{Ref: o.Ref, Action: converge.Create, wanted: o, sent: o}
 	switch {
 	case live == nil:
 		return p, nil
@@ -124,23 +127,30 @@ func (c *Cluster) planObject(ctx context.Context, o *object, live *unstructured.
 		p.Note, p.going = "the old one is being deleted", true
 		return p, nil
 	}
-	return c.compare(ctx, p, live, override)
+	return c.compare(ctx, p, live, options)
 }
 
 // compare fills p by a dry-run over live. When live changes under it, it looks again.
-func (c *Cluster) compare(ctx context.Context, p ObjectPlan, live *unstructured.Unstructured, override []string) (ObjectPlan, error) {
+func (c *Cluster) compare(ctx context.Context, p ObjectPlan, live *unstructured.Unstructured, options *Options) (ObjectPlan, error) {
 	p.Action, p.Ref = converge.Update, RefOf(live)
 	for range maxLooks {
-		after, err := c.patch(ctx, p.wanted, patch{dryRun: true})
+		var err error
+		if p.sent, err = ignoring(p.wanted, live, options); err != nil {
+			return p, err
+		}
+		after, err := c.patch(ctx, p.sent, patch{dryRun: true})
 		conflicts := conflictsIn(err)
 		if len(conflicts) > 0 {
-			after, err = c.patch(ctx, p.wanted, patch{dryRun: true, force: true})
+			after, err = c.patch(ctx, p.sent, patch{dryRun: true, force: true})
+		}
+		if fixed := fixedIn(p.Ref, err); len(fixed) > 0 {
+			return p.replacement(live, fixed, conflicts, options)
 		}
 		if err != nil {
 			return p, explain(p.Ref, err)
 		}
 		if after.GetUID() == live.GetUID() && after.GetResourceVersion() == live.GetResourceVersion() {
-			return p.fill(live, after, conflicts, override)
+			return p.fill(live, after, conflicts, options.Override)
 		}
 		if live, err = c.get(ctx, p.wanted); err != nil {
 			return p, err

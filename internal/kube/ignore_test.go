@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package kube
+
+import (
+	"strings"
+	"testing"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/yaml"
+)
+
+func ignoreOf(fields ...string) Options {
+	return Options{Ignore: func(Ref) []string { return fields }}
+}
+
+// ignored proves that the manifest's value counts at first, and never again: neither
+// our own value nor another manager's is changed, claimed or in conflict, also
+// when the manifest changes, and the rest is still put right.
+func ignored(t *testing.T, c *Cluster) {
+	o := ignoreOf("spec.replicas", "data.level", `metadata.annotations["a.b/c"]`)
+	text := strings.Replace(small, "{name: settings,", `{name: settings, annotations: {a.b/c: first},`, 1)
+	objs := parse(t, "ignored", text)
+	mustApplyWith(t, c, objs, o)
+	settled(t, c, objs, o)
+	settings := Ref{APIVersion: "v1", Kind: "ConfigMap", Namespace: "ignored", Name: "settings"}
+	if got, _, _ := unstructured.NestedString(mustGet(t, c, settings).Object, "data", "level"); got != "info" {
+		t.Errorf("level %q after the first apply, want the manifest's", got)
+	}
+	later := parse(t, "ignored", strings.NewReplacer("replicas: 2", "replicas: 3", "level: info", "level: warn", "a.b/c: first", "a.b/c: second").Replace(text))
+	settled(t, c, later, o)
+	edit(t, c, settings, "operator", `{"data":{"level":"debug"},"metadata":{"annotations":{"a.b/c":"third"}}}`)
+	edit(t, c, web("ignored"), "operator", `{"spec":{"replicas":7}}`)
+	settled(t, c, later, o)
+	edit(t, c, settings, "kubectl-edit", `{"data":{"level":"trace","a.conf":"y"}}`)
+	want := "update ConfigMap ignored/settings\n  data[\"a.conf\"]: y -> x (kubectl-edit)\n"
+	if got := lines(mustApplyWith(t, c, later, o)); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	live := mustGet(t, c, settings)
+	if level, _, _ := unstructured.NestedString(live.Object, "data", "level"); level != "trace" || live.GetAnnotations()["a.b/c"] != "third" {
+		t.Errorf("an ignored field was changed: %v, %v", level, live.GetAnnotations())
+	}
+	settled(t, c, later, o)
+	edit(t, c, settings, "operator", `{"data":{"level":null},"metadata":{"annotations":null}}`)
+	settled(t, c, later, o)
+	none := parse(t, "ignored", strings.NewReplacer("annotations: {a.b/c: first},", "", "level: info, ", "").Replace(text))
+	settled(t, c, none, o)
+}
+
+// ignoredParts proves it for whole maps, items of lists and items by index.
+func ignoredParts(t *testing.T, c *Cluster) {
+	o := ignoreOf("data", "stringData.token", "spec.template.spec.containers[name=web].image", "spec.template.spec.containers[name=web].args[1]",
+		"spec.template.spec.containers[name=web].resources", "spec.ports[0]")
+	objs := parse(t, "parts", small)
+	mustApplyWith(t, c, objs, o)
+	settled(t, c, objs, o)
+	edit(t, c, Ref{APIVersion: "v1", Kind: "ConfigMap", Namespace: "parts", Name: "settings"}, "operator", `{"data":{"level":"debug","new":"x"}}`)
+	_, err := c.client(mustResource(t, c, web("parts")), "parts").Patch(t.Context(), "web", types.StrategicMergePatchType,
+		[]byte(`{"spec":{"template":{"spec":{"containers":[{"name":"web","image":"other:1","resources":{"requests":{"cpu":"2"}}}]}}}}`), metav1.PatchOptions{FieldManager: "operator"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	changed := parse(t, "parts", strings.NewReplacer("web:1.0", "web:2.0", "--now", "--later", "memory: 64Mi", "memory: 65Mi", "port: 80,", "port: 81,").Replace(small))
+	settled(t, c, changed[:4], o)
+	settled(t, c, changed[5:], o)
+	_, err = c.Plan(t.Context(), objs, ignoreOf("spec..replicas"))
+	if err == nil || !strings.Contains(err.Error(), `"spec..replicas" is not the path of a field`) {
+		t.Errorf("error %v", err)
+	}
+	if _, err = c.Plan(t.Context(), objs, ignoreOf("metadata")); err == nil || !strings.Contains(err.Error(), "metadata cannot be ignored") {
+		t.Errorf("error %v", err)
+	}
+}
+
+// autoscaled proves that an autoscaler is left alone without any rule, and a hand is not.
+func autoscaled(t *testing.T, c *Cluster) {
+	objs := parse(t, "scaled", small)
+	mustApply(t, c, objs)
+	scale := func(manager string, to string) {
+		t.Helper()
+		_, err := c.client(mustResource(t, c, web("scaled")), "scaled").Patch(t.Context(), "web", types.MergePatchType,
+			[]byte(`{"spec":{"replicas":`+to+`}}`), metav1.PatchOptions{FieldManager: manager}, "scale")
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	scale("kube-controller-manager", "6")
+	settled(t, c, objs, Options{})
+	scale("kube-controller-manager", "2") // the manifest's own value
+	settled(t, c, objs, Options{})
+	scale("kubectl", "9")
+	want := "update Deployment scaled/web\n  spec.replicas: 9 -> 2 (kubectl)\n"
+	if got := lines(mustApply(t, c, objs)); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	settled(t, c, objs, Options{})
+}
+
+const injectable = `apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingWebhookConfiguration
+metadata: {name: injected}
+webhooks:
+- name: one.clusterup.dev
+  admissionReviewVersions: [v1]
+  sideEffects: None
+  failurePolicy: Ignore
+  clientConfig: {service: {name: hooks, namespace: default}}
+- name: two.clusterup.dev
+  admissionReviewVersions: [v1]
+  sideEffects: None
+  failurePolicy: Ignore
+  clientConfig: {service: {name: hooks, namespace: default}, caBundle: ""}
+---
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: gadgets.demo.clusterup.dev}
+spec:
+  group: demo.clusterup.dev
+  scope: Cluster
+  names: {kind: Gadget, plural: gadgets}
+  conversion: {strategy: Webhook, webhook: {conversionReviewVersions: [v1], clientConfig: {service: {name: hooks, namespace: default}}}}
+  versions: [{name: v1, served: true, storage: true, schema: {openAPIV3Schema: {type: object}}}]
+`
+
+func injectedCA(t *testing.T, c *Cluster) {
+	objs := parse(t, "", injectable)
+	mustApply(t, c, objs)
+	settled(t, c, objs, Options{})
+	bundle := testCA(t)
+	edit(t, c, RefOf(objs[0]), "cainjector", `{"webhooks":`+webhooksWith(t, objs[0], bundle)+`}`)
+	edit(t, c, RefOf(objs[1]), "cainjector", `{"spec":{"conversion":{"webhook":{"clientConfig":{"caBundle":"`+bundle+`"}}}}}`)
+	settled(t, c, objs, Options{})
+	live := mustGet(t, c, RefOf(objs[0]))
+	if got, _ := (fieldPath{{key: "webhooks"}, {item: true, key: "name", is: "two.clusterup.dev"}, {key: "clientConfig"}, {key: "caBundle"}}).in(live.Object); got != bundle {
+		t.Errorf("the injected bundle is %v", got)
+	}
+}
+
+func webhooksWith(t *testing.T, u *unstructured.Unstructured, bundle string) string {
+	t.Helper()
+	var list []any
+	for _, item := range u.DeepCopy().Object["webhooks"].([]any) {
+		item.(map[string]any)["clientConfig"].(map[string]any)["caBundle"] = bundle
+		list = append(list, item)
+	}
+	text, err := yaml.Marshal(list)
+	if err == nil {
+		text, err = yaml.YAMLToJSON(text)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+func TestFieldPath(t *testing.T) {
+	object := map[string]any{"spec": map[string]any{
+		"containers": []any{map[string]any{"name": "web", "image": "x", "port": int64(80)}},
+		"args":       []any{"a", "b"},
+	}, "metadata": map[string]any{"annotations": map[string]any{"a.b/c": "d"}}}
+	for _, test := range []struct {
+		path string
+		want any
+	}{
+		{"spec.containers[name=web].image", "x"},
+		{"spec.containers[port=80].image", "x"},
+		{"spec.containers[name=other].image", nil},
+		{"spec.args[1]", "b"},
+		{"spec.args[2]", nil},
+		{`metadata.annotations["a.b/c"]`, "d"},
+		{"spec.args.b", nil},
+	} {
+		path, err := parseFieldPath(test.path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, _ := path.in(object); got != test.want {
+			t.Errorf("%s is %v, want %v", test.path, got, test.want)
+		}
+		if path.String() != test.path {
+			t.Errorf("%s is written as %s", test.path, path)
+		}
+	}
+	for _, wrong := range []string{"", ".", "spec.", ".spec", "spec..x", "spec[", "spec[]", "spec[-1]", "spec[01]", `spec[""]`, `["x"]`, "spec.a b", "[0]", "spec[=x]", "spec[a=]"} {
+		if path, err := parseFieldPath(wrong); err == nil {
+			t.Errorf("%q was read as %s", wrong, path)
+		}
+	}
+}
+
+// FuzzFieldPath proves that a path that is read is written as it was meant.
+func FuzzFieldPath(f *testing.F) {
+	for _, seed := range []string{"spec.replicas", "spec.containers[name=web].image", `metadata.annotations["a.b/c"]`, "spec.args[1]", `a["\u00e9\""]`} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		path, err := parseFieldPath(text)
+		if err != nil {
+			return
+		}
+		again, err := parseFieldPath(path.String())
+		if err != nil || again.String() != path.String() || len(again) != len(path) {
+			t.Errorf("%q is written as %q: %v", text, path, err)
+		}
+		_, _ = path.in(map[string]any{"spec": []any{map[string]any{"name": "web"}, nil, int64(1)}})
+	})
+}
