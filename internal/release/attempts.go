@@ -7,8 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strconv"
-	"strings"
 
 	"golang.org/x/sync/errgroup"
 
@@ -30,8 +28,24 @@ type Inventory struct {
 	Refs    []Ref
 	Attempt int64 // the last attempt that is in it; 0 when there was never one
 
-	others bool // attempts of other releases than the current one are in it
+	others  bool // attempts of other releases than the current one are in it
+	origins map[Ref]Origin
+	had     map[string]int
 }
+
+// Origin is what the releases of an inventory say of an object.
+type Origin struct {
+	Current bool // in the current release; else only in attempts that were not promoted
+	Tokens  bool // a Secret with values that come from tokens
+	Protect bool // its add-on wants it to be pruned only when the run allows it
+}
+
+// Origin gives that of one of Refs.
+func (i Inventory) Origin(ref Ref) Origin { return i.origins[ref.identity()] }
+
+// Had is how many objects an add-on has in the current release, or, where it is not in
+// that one, in the first attempt since.
+func (i Inventory) Had(addon string) int { return i.had[addon] }
 
 // Settled reports whether the release is current and nothing else was attempted
 // since: promoting it would change nothing.
@@ -89,21 +103,34 @@ func (l *Library) Inventory(ctx context.Context) (Inventory, error) {
 		return Inventory{}, fmt.Errorf("reading what has been applied: %w", err)
 	}
 	inventory := Inventory{Current: since.current, Attempt: since.last}
-	for _, digest := range since.digests {
-		inventory.others = inventory.others || digest != since.current.Digest
-	}
-	seen := make(map[Ref]bool)
-	for _, index := range indexes {
-		for _, entry := range index.Addons {
-			for _, ref := range entry.refs() {
-				if !seen[ref.identity()] {
-					seen[ref.identity()] = true
-					inventory.Refs = append(inventory.Refs, ref)
-				}
-			}
-		}
+	for i, digest := range since.digests {
+		current := digest == since.current.Digest
+		inventory.others = inventory.others || !current
+		inventory.add(indexes[i], current)
 	}
 	return inventory, nil
+}
+
+func (i *Inventory) add(index *Index, current bool) {
+	if i.origins == nil {
+		i.origins, i.had = make(map[Ref]Origin), make(map[string]int)
+	}
+	for _, entry := range index.Addons {
+		if _, known := i.had[entry.Name]; !known {
+			i.had[entry.Name] = len(entry.Inventory)
+		}
+		for _, item := range entry.Inventory {
+			ref := entry.ref(item)
+			origin, known := i.origins[ref.identity()]
+			if !known {
+				i.Refs = append(i.Refs, ref)
+			}
+			origin.Current = origin.Current || current
+			origin.Tokens = origin.Tokens || len(item.Tokens) > 0
+			origin.Protect = origin.Protect || entry.Rules.Protects(item.Kind, item.Name)
+			i.origins[ref.identity()] = origin
+		}
+	}
 }
 
 // history is the current release and the distinct ones attempted since.
@@ -132,8 +159,8 @@ func (l *Library) since(ctx context.Context) (history, error) {
 	}
 	add(current.Digest)
 	for _, entry := range entries {
-		seq, err := strconv.ParseInt(strings.TrimSuffix(strings.TrimPrefix(entry.Key, attemptsPrefix), ".json"), 10, 64)
-		if err != nil || seq <= current.Attempt {
+		seq, ok := attemptSeq(entry.Key)
+		if !ok || seq <= current.Attempt {
 			continue
 		}
 		digest, err := l.attempt(ctx, entry.Key)

@@ -17,9 +17,10 @@ const currentKey = "current.json"
 
 // Pointer names the promoted release. The zero Pointer: none was promoted.
 type Pointer struct {
-	Digest  string // empty when nothing is left of any release
-	Fence   int64  // of the run lock under which it was promoted
-	Attempt int64  // what the attempts up to this one left was pruned by then
+	Digest   string // empty when nothing is left of any release
+	Previous string // the release that was current before; empty when there was none
+	Fence    int64  // of the run lock under which it was promoted
+	Attempt  int64  // what the attempts up to this one left was pruned by then
 
 	version store.Version // of the stored pointer; empty when there is none
 }
@@ -28,6 +29,7 @@ type storedPointer struct {
 	APIVersion string `json:"apiVersion"`
 	Kind       string `json:"kind"`
 	Release    string `json:"release"`
+	Previous   string `json:"previous,omitempty"`
 	Fence      int64  `json:"fence"`
 	Attempt    int64  `json:"attempt"`
 }
@@ -46,7 +48,7 @@ func (l *Library) Current(ctx context.Context) (Pointer, error) {
 		return Pointer{}, hint.With(fmt.Errorf("reading which release is current: %s is damaged", currentKey),
 			"restore it from a version of the bucket, or move it away: what it would prune then stays")
 	}
-	return Pointer{Digest: p.Release, Fence: p.Fence, Attempt: p.Attempt, version: version}, nil
+	return Pointer{Digest: p.Release, Previous: p.Previous, Fence: p.Fence, Attempt: p.Attempt, version: version}, nil
 }
 
 // Promote makes a release current, once it is applied and all of was that is
@@ -63,7 +65,11 @@ func (l *Library) Promote(ctx context.Context, digest string, was Inventory, fen
 		return fmt.Errorf("promoting release %s: a run with a later lock (%d, this one has %d) has promoted %s: %w",
 			digest, old.Fence, fence, old.Digest, converge.ErrStale)
 	}
-	data, err := encodeJSON(storedPointer{APIVersion: apiVersion, Kind: "Current", Release: digest, Fence: fence, Attempt: was.Attempt})
+	previous := old.Digest
+	if previous == digest || previous == "" {
+		previous = old.Previous
+	}
+	data, err := encodeJSON(storedPointer{APIVersion: apiVersion, Kind: "Current", Release: digest, Previous: previous, Fence: fence, Attempt: was.Attempt})
 	if err != nil {
 		return fmt.Errorf("promoting release %s: %w", digest, err)
 	}

@@ -21,6 +21,7 @@ type Bucket interface {
 	PutNew(ctx context.Context, key string, data []byte) (store.Version, error)
 	PutIf(ctx context.Context, key string, data []byte, was store.Version) (store.Version, error)
 	List(ctx context.Context, prefix string) ([]store.Entry, error)
+	Delete(ctx context.Context, key string) error
 }
 
 // Library is the releases of one environment.
@@ -35,7 +36,8 @@ type Library struct {
 const inFlight = 16
 
 // Missing names the objects of the bucket that Stage would write. It makes two
-// requests, and more only where listings are long.
+// requests, and more only where listings are long. A release that was read from the
+// bucket lacks nothing: it is verified when it is read again.
 func (l *Library) Missing(ctx context.Context, r *Release) ([]string, error) {
 	var keys []string
 	missing, err := l.missing(ctx, r)
@@ -48,7 +50,7 @@ func (l *Library) Missing(ctx context.Context, r *Release) ([]string, error) {
 // missing ends with the index when that is missing.
 func (l *Library) missing(ctx context.Context, r *Release) ([]blob, error) {
 	if r.index == nil {
-		return nil, fmt.Errorf("staging %v: it was read from the bucket", r)
+		return nil, nil
 	}
 	var listings [2][]store.Entry
 	group, ctx := errgroup.WithContext(ctx)

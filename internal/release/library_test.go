@@ -178,3 +178,28 @@ func TestEmptyStore(t *testing.T) {
 		t.Errorf("Inventory = %+v, %v", inventory, err)
 	}
 }
+
+// Which values of a Secret come from tokens is told by names, in the clear, and comes
+// back with the release.
+func TestTokensAreNamed(t *testing.T) {
+	l := library(t, &memory{})
+	parts := demo("a", "c2VjcmV0")
+	parts[1].Tokens = map[Ref][]string{RefOf("demo", parts[1].Objects[0]): {"key"}}
+	r := mustNew(t, parts)
+	if err := l.Stage(t.Context(), r); err != nil {
+		t.Fatal(err)
+	}
+	got, err := l.Fetch(t.Context(), r.Digest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(parts, got.Parts); diff != "" {
+		t.Error(diff)
+	}
+	if again := mustNew(t, got.Parts); again.Digest != r.Digest {
+		t.Error("what was read back makes another release")
+	}
+	if missing, err := l.Missing(t.Context(), got); err != nil || missing != nil {
+		t.Errorf("a release that was read back lacks %v, %v", missing, err)
+	}
+}

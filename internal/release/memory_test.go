@@ -25,7 +25,8 @@ type memory struct {
 	version int
 	of      map[string]store.Version
 
-	beforePut func(key string) // once, outside the lock
+	beforePut    func(key string) // once, outside the lock
+	beforeDelete func(key string) error
 }
 
 func (m *memory) Get(_ context.Context, key string) ([]byte, store.Version, error) {
@@ -80,6 +81,18 @@ func (m *memory) List(_ context.Context, prefix string) ([]store.Entry, error) {
 		}
 	}
 	return entries, nil
+}
+
+func (m *memory) Delete(_ context.Context, key string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if f := m.beforeDelete; f != nil {
+		if err := f(key); err != nil {
+			return err
+		}
+	}
+	delete(m.objects, key)
+	return nil
 }
 
 // keys gives the written keys since the last call, and forgets them.

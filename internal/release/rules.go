@@ -2,7 +2,10 @@
 
 package release
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Rules are how the objects of an add-on are treated. They are part of the
 // release, so that one that is applied again is treated as it was.
@@ -34,6 +37,11 @@ type ReadyObject struct {
 	Timeout string `json:"timeout,omitempty"`
 	Field   string `json:"field,omitempty"` // has to have the value Is
 	Is      string `json:"is,omitempty"`
+}
+
+// Protects reports whether the rules protect an object from being pruned.
+func (r Rules) Protects(kind, name string) bool {
+	return slices.ContainsFunc(r.Protect, func(pattern string) bool { return Names(pattern, kind, name) })
 }
 
 // Names reports whether pattern, "Kind/name" or "Kind", names the object.
