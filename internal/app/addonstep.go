@@ -64,11 +64,11 @@ func (s *Session) part(ctx context.Context, name string) (part release.Part, com
 }
 
 // apply brings the add-on's objects to what the staged release says.
-func (s *Session) apply(c chosen) converge.Step {
+func (s *Session) apply(name string) converge.Step {
 	return step{
-		name: c.Name + "/apply",
+		name: name + "/apply",
 		plan: func(ctx context.Context) (converge.Plan, error) {
-			part, coming, err := s.part(ctx, c.Name)
+			part, coming, err := s.part(ctx, name)
 			if err != nil {
 				return converge.Plan{}, err
 			}
@@ -104,7 +104,7 @@ func (s *Session) apply(c chosen) converge.Step {
 			return cluster.Apply(ctx, plan)
 		},
 		destroy: func(ctx context.Context) error {
-			return s.removeObjects(ctx, func(addon string) bool { return addon == c.Name })
+			return s.removeObjects(ctx, func(addon string) bool { return addon == name })
 		},
 	}
 }
@@ -120,11 +120,11 @@ func newObjects(objects []*unstructured.Unstructured) converge.Plan {
 
 // ready waits until the add-on's objects are what they should be; those that
 // its addon.yaml skips are waited for by a hook.
-func (s *Session) ready(c chosen) converge.Step {
+func (s *Session) ready(name string) converge.Step {
 	return step{
-		name: c.Name + "/ready",
+		name: name + "/ready",
 		plan: func(ctx context.Context) (converge.Plan, error) {
-			pending, err := s.pending(ctx, c)
+			_, pending, err := s.pending(ctx, name)
 			p := converge.Plan{}
 			for _, one := range pending {
 				p.Changes = append(p.Changes, converge.Change{Subject: one.Subject, Action: converge.Wait, Note: one.Reason})
@@ -136,7 +136,7 @@ func (s *Session) ready(c chosen) converge.Step {
 			if err != nil {
 				return err
 			}
-			part, _, err := s.part(ctx, c.Name)
+			part, _, err := s.part(ctx, name)
 			if err != nil {
 				return err
 			}
@@ -145,14 +145,15 @@ func (s *Session) ready(c chosen) converge.Step {
 	}
 }
 
-func (s *Session) pending(ctx context.Context, c chosen) ([]kube.Pending, error) {
+func (s *Session) pending(ctx context.Context, name string) (version string, pending []kube.Pending, err error) {
 	cluster, err := s.reachable(ctx)
 	if err != nil {
-		return nil, err
+		return "", nil, err
 	}
-	part, _, err := s.part(ctx, c.Name)
+	part, _, err := s.part(ctx, name)
 	if err != nil {
-		return nil, err
+		return "", nil, err
 	}
-	return cluster.Pending(ctx, part.Objects, waitOptions(part.Rules))
+	pending, err = cluster.Pending(ctx, part.Objects, waitOptions(part.Rules))
+	return part.Version, pending, err
 }

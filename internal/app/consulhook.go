@@ -77,7 +77,7 @@ func consulSteps(s *Session, c chosen, call addon.Hook) ([]converge.Item, error)
 		return nil, err
 	}
 	s.closers = append(s.closers, cluster.Close)
-	s.reports = append(s.reports, consulReport(c.Name, cluster))
+	s.reports[c.Name] = append(s.reports[c.Name], consulReport(c.Name, cluster))
 	return cluster.Steps(), nil
 }
 

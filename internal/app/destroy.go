@@ -112,5 +112,6 @@ func (s *Session) removeObjects(ctx context.Context, of func(addon string) bool)
 	if err != nil {
 		return err
 	}
+	refs = slices.DeleteFunc(refs, func(r kube.Ref) bool { return r.Name == "" })
 	return cluster.Delete(ctx, refs, kube.DeleteOptions{})
 }

@@ -51,7 +51,7 @@ func (a *App) checkHooks() error {
 // openHooks makes the steps of every add-on's hooks.
 func (s *Session) openHooks() error {
 	known := hooks()
-	s.hooked = map[string][][]converge.Item{}
+	s.hooked, s.reports = map[string][][]converge.Item{}, map[string][]report{}
 	for _, c := range s.addons {
 		for _, call := range c.hooks {
 			steps, err := known[call.Use].steps(s, c, call)

@@ -4,22 +4,28 @@ package app
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 
+	"golang.org/x/sync/errgroup"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"clusterup.dev/clusterup/internal/converge"
-	"clusterup.dev/clusterup/internal/hint"
 	"clusterup.dev/clusterup/internal/kube"
 	"clusterup.dev/clusterup/internal/release"
 )
 
-// protected kinds hold what others made or what cannot be made again; they are
-// pruned only when the run allows it.
-func protected(kind string) bool {
-	return slices.Contains([]string{"Namespace", "CustomResourceDefinition", "PersistentVolumeClaim", "PersistentVolume"}, kind)
+// pruning is the plan of the prune step.
+type pruning struct {
+	going []going
+	over  []string // add-ons that would lose more than the budget allows, in words
+}
+
+// going is one object that is to be deleted.
+type going struct {
+	kube.Ref
+	note      string
+	protected bool
 }
 
 // prune deletes what an earlier release, or an attempt at one, brought and this
@@ -28,36 +34,40 @@ func (s *Session) prune() converge.Step {
 	return step{
 		name: prune,
 		plan: func(ctx context.Context) (converge.Plan, error) {
-			leftovers, err := s.leftovers(ctx)
-			if err != nil || len(leftovers) == 0 {
+			p, err := s.pruning(ctx)
+			if err != nil || len(p.going) == 0 {
 				return converge.Plan{}, err
 			}
-			p := converge.Plan{Basis: leftovers}
-			for _, ref := range leftovers {
-				p.Changes = append(p.Changes, converge.Change{Subject: ref.String(), Action: converge.Delete, Note: "no longer in the release"})
+			plan := converge.Plan{Basis: p}
+			for _, o := range p.going {
+				note := o.note
+				if o.protected {
+					note += "; protected: needs --allow-prune"
+				}
+				plan.Changes = append(plan.Changes, converge.Change{Subject: o.String(), Action: converge.Delete, Note: note})
 			}
-			return p, nil
+			for _, over := range p.over {
+				plan.Notices = append(plan.Notices, over+": needs --allow-prune")
+			}
+			return plan, nil
 		},
-		apply: func(ctx context.Context, p converge.Plan) error {
-			leftovers, ok := p.Basis.([]kube.Ref)
+		apply: func(ctx context.Context, plan converge.Plan) error {
+			p, ok := plan.Basis.(pruning)
 			if !ok {
 				return converge.ErrStale
 			}
-			kept := []string{}
-			for _, ref := range leftovers {
-				if protected(ref.Kind) {
-					kept = append(kept, ref.String())
-				}
-			}
-			if len(kept) > 0 && !s.options.AllowPrune {
-				return hint.With(fmt.Errorf("not deleting %s: what is in it would be lost", strings.Join(kept, ", ")),
-					"look at `clusterup diff %s`, then run again with --allow-prune", s.Name())
+			if err := s.mayPrune(p); err != nil {
+				return err
 			}
 			cluster, err := s.cluster(ctx)
 			if err != nil {
 				return err
 			}
-			return cluster.Delete(ctx, leftovers, kube.DeleteOptions{})
+			refs := make([]kube.Ref, 0, len(p.going))
+			for _, o := range p.going {
+				refs = append(refs, o.Ref)
+			}
+			return cluster.Delete(ctx, refs, kube.DeleteOptions{})
 		},
 		// Add-ons that were taken out of the file and never pruned.
 		destroy: func(ctx context.Context) error {
@@ -66,47 +76,72 @@ func (s *Session) prune() converge.Step {
 	}
 }
 
-// leftovers are the objects of the inventory that the wanted release lacks and
+// pruning finds the objects of the inventory that the wanted release lacks and
 // that are still in the cluster, with their UIDs.
-func (s *Session) leftovers(ctx context.Context) ([]kube.Ref, error) {
+func (s *Session) pruning(ctx context.Context) (pruning, error) {
 	want, err := s.rendered(ctx)
 	if err != nil {
-		return nil, err
+		return pruning{}, err
 	}
 	inventory, err := s.inventory(ctx)
 	if err != nil {
-		return nil, err
+		return pruning{}, err
 	}
-	wanted := map[kube.Ref]bool{}
+	wanted, addons := map[kube.Ref]bool{}, map[string]bool{}
+	for _, entry := range want.Index.Addons {
+		addons[entry.Name] = true
+	}
 	for _, r := range want.Refs() {
 		wanted[anyVersion(r)] = true
 	}
 	lacking := slices.DeleteFunc(slices.Clone(inventory.Refs), func(r release.Ref) bool { return wanted[anyVersion(r)] })
 	if len(lacking) == 0 {
-		return nil, nil // the cluster need not even answer
+		return pruning{}, nil // the cluster need not even answer
 	}
 	cluster, err := s.reachable(ctx)
 	if err != nil {
-		return nil, err
+		return pruning{}, err
 	}
-	return alive(ctx, cluster, lacking, func(live *unstructured.Unstructured) bool { return s.notOurs(live) == nil })
+	found, err := alive(ctx, cluster, lacking, func(live *unstructured.Unstructured) bool { return s.notOurs(live) == nil })
+	if err != nil {
+		return pruning{}, err
+	}
+	p, loses := pruning{}, map[string]int{}
+	for i, ref := range found {
+		if ref.Name == "" {
+			continue
+		}
+		from := lacking[i]
+		origin := inventory.Origin(from)
+		p.going = append(p.going, going{Ref: ref, note: whyGone(from.Addon, addons[from.Addon], origin), protected: protected(ref.Kind, origin)})
+		if addons[from.Addon] && origin.Current {
+			loses[from.Addon]++
+		}
+	}
+	p.over = overBudget(loses, inventory.Had)
+	return p, nil
 }
 
-// alive gives those of refs that are still in the cluster and that may be
-// deleted, with their UIDs: what somebody puts in their place is not theirs.
+// alive gives, at the place of each of refs, the object that is still in the cluster
+// and may be deleted, with its UID: what somebody puts in its place is not theirs.
 func alive(ctx context.Context, cluster *kube.Cluster, refs []release.Ref, may func(live *unstructured.Unstructured) bool) ([]kube.Ref, error) {
-	found := []kube.Ref{}
-	for _, r := range refs {
-		live, err := cluster.Get(ctx, kubeRef(r))
-		if err != nil {
-			return nil, err
-		}
-		if live != nil && may(live) {
-			found = append(found, kube.RefOf(live))
-		}
+	found := make([]kube.Ref, len(refs))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(inFlight)
+	for i, r := range refs {
+		group.Go(func() error {
+			live, err := cluster.Get(ctx, kubeRef(r))
+			if err == nil && live != nil && may(live) {
+				found[i] = kube.RefOf(live)
+			}
+			return err
+		})
 	}
-	return found, nil
+	return found, group.Wait()
 }
+
+// inFlight is how many reads of single objects are under way at once.
+const inFlight = 32
 
 func kubeRef(r release.Ref) kube.Ref {
 	return kube.Ref{APIVersion: r.APIVersion, Kind: r.Kind, Namespace: r.Namespace, Name: r.Name}

@@ -148,9 +148,17 @@ func (s *Session) promote() converge.Step {
 	}
 }
 
-// inventory reads what may be in the cluster. It needs no key, so that an
-// environment can be removed by someone who has lost theirs.
+// inventory reads what may be in the cluster: once while all steps are planned, and
+// anew for whatever changes something. It needs no key, so that an environment can be
+// removed by someone who has lost theirs.
 func (s *Session) inventory(ctx context.Context) (release.Inventory, error) {
+	if planned := s.planning.Load(); planned != nil {
+		return (*planned)(ctx)
+	}
+	return s.inventoryNow(ctx)
+}
+
+func (s *Session) inventoryNow(ctx context.Context) (release.Inventory, error) {
 	return (&release.Library{Bucket: s.bucket}).Inventory(ctx)
 }
 

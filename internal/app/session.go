@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"clusterup.dev/clusterup/internal/addon"
 	"clusterup.dev/clusterup/internal/converge"
@@ -40,14 +41,16 @@ type Session struct {
 	terraform   *terraform.Terraform         // nil when the cluster is an existing one
 	terraformAt string                       // its working folder
 	hooked      map[string][][]converge.Item // by add-on: the steps of each of its hooks
-	reports     []func(ctx context.Context) []LayerStatus
+	reports     map[string][]report          // by add-on: what its hooks look after
 	closers     []func()
+	planning    atomic.Pointer[later[release.Inventory]] // while all steps are planned
 
 	journal      *journal.Writer // while something is changed
 	unjournalled sync.Once
 
 	tokens   later[*secret.Set]
 	library  later[*release.Library]
+	back     *release.Release        // the earlier release to go back to; nil: the environment's own is wanted
 	rendered later[*release.Release] // what is wanted, from memory
 	staged   later[*release.Release] // the same, read back from the bucket
 	cluster  later[*kube.Cluster]
@@ -147,6 +150,9 @@ func (s *Session) Plan(ctx context.Context, only string) ([]converge.Planned, er
 	if err := s.answers(ctx); err != nil {
 		return nil, err
 	}
+	inventory := memo(s.inventoryNow)
+	s.planning.Store(&inventory)
+	defer s.planning.Store(nil)
 	return converge.PlanAll(ctx, items)
 }
 
@@ -170,6 +176,9 @@ func (s *Session) answers(ctx context.Context) error {
 // Apply carries the plans out and tells observe what happens, and the journal
 // how it began and ended.
 func (s *Session) Apply(ctx context.Context, planned []converge.Planned, observe func(converge.Event)) ([]converge.Result, error) {
+	if err := s.Allowed(planned); err != nil {
+		return nil, err
+	}
 	if !slices.ContainsFunc(planned, converge.Planned.Pending) {
 		return converge.Runner{Observe: observe}.Apply(ctx, planned)
 	}

@@ -46,6 +46,9 @@ func (s Status) Rows() [][]string {
 	return rows
 }
 
+// report looks at a part of the environment.
+type report func(ctx context.Context) []LayerStatus
+
 // failed is the row of a layer that could not be looked at.
 func failed(name string, err error) LayerStatus {
 	if errors.Is(err, converge.ErrNotYet) {
@@ -68,11 +71,14 @@ func plural(n int, noun string) string {
 // Status looks at every layer side by side. What cannot be looked at is a
 // degraded row, not an error: half an environment has a status too.
 func (s *Session) Status(ctx context.Context) Status {
-	looks := []func(ctx context.Context) []LayerStatus{s.nodesReport}
-	for _, c := range s.addons {
-		looks = append(looks, s.addonReport(c))
+	looks := []report{s.nodesReport}
+	for _, a := range s.targets() {
+		looks = append(looks, s.addonReport(a.name))
 	}
-	return s.gather(ctx, append(looks, s.reports...))
+	for _, a := range s.targets() {
+		looks = append(looks, s.reports[a.name]...)
+	}
+	return s.gather(ctx, looks)
 }
 
 // StatusAndDrift is Status with one more row: what a plan would change.
@@ -87,7 +93,7 @@ func (s *Session) StatusAndDrift(ctx context.Context) Status {
 	return status
 }
 
-func (s *Session) gather(ctx context.Context, looks []func(ctx context.Context) []LayerStatus) Status {
+func (s *Session) gather(ctx context.Context, looks []report) Status {
 	rows := make([][]LayerStatus, len(looks))
 	var wait sync.WaitGroup
 	for i, look := range looks {
@@ -151,20 +157,20 @@ func (s *Session) deadNodes(ctx context.Context) []string {
 }
 
 // addonReport says which of an add-on's objects are not what they should be.
-func (s *Session) addonReport(c chosen) func(ctx context.Context) []LayerStatus {
+func (s *Session) addonReport(name string) report {
 	return func(ctx context.Context) []LayerStatus {
-		row := LayerStatus{Name: "add-on " + c.Name}
-		pending, err := s.pending(ctx, c)
+		row := LayerStatus{Name: "add-on " + name}
+		version, pending, err := s.pending(ctx, name)
 		switch {
 		case errors.Is(err, converge.ErrNotYet):
 			row.Summary = "not applied yet"
 		case err != nil:
 			row = failed(row.Name, err)
 		case len(pending) > 0:
-			row.Summary = fmt.Sprintf("%s %s, not ready: %s", c.Version, plural(len(pending), "object"), pending[0].Subject)
+			row.Summary = fmt.Sprintf("%s %s, not ready: %s", version, plural(len(pending), "object"), pending[0].Subject)
 			row.Detail = pending[0].Reason
 		default:
-			row.Healthy, row.Summary = true, c.Version+" ready"
+			row.Healthy, row.Summary = true, version+" ready"
 		}
 		return []LayerStatus{row}
 	}

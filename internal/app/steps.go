@@ -15,15 +15,39 @@ func (s *Session) steps() []converge.Item {
 	l.add(s.binding(), nodes)        // this environment belongs to this cluster and to no other
 	l.add(s.makeTokens())            // every secret, made once, sealed to the operators
 	l.add(s.stage(), makeTokens)     // render everything; an immutable release in the bucket
-	for _, a := range s.addons {     // in the order of their needs:
-		ground := append(l.ends(a.Needs), binding, stage)
-		l.addon(a.Name, s.apply(a), ground...) // what is in the release, server-side
-		l.addon(a.Name, s.ready(a))            // until it is what it should be
-		l.hooks(a.Name, s.hooked[a.Name])      // what manifests cannot do: a quorum, an unsealed Vault
+	ends := []string{binding, stage}
+	for _, a := range s.targets() { // in the order of their needs:
+		ground := append(l.ends(a.needs), binding, stage)
+		l.addon(a.name, s.apply(a.name), ground...) // what is in the release, server-side
+		l.addon(a.name, s.ready(a.name))            // until it is what it should be
+		l.hooks(a.name, s.hooked[a.name])           // what manifests cannot do: a quorum, an unsealed Vault
+		ends = append(ends, l.last[a.name]...)
 	}
-	l.add(s.prune(), append(l.ends(s.addonNames()), binding, stage)...) // what earlier releases had and this one lacks
-	l.add(s.promote(), prune)                                           // the release is now the current one
+	l.add(s.prune(), ends...) // what earlier releases had and this one lacks
+	l.add(s.promote(), prune) // the release is now the current one
 	return l.items
+}
+
+// target is an add-on of the release that the steps bring about.
+type target struct {
+	name  string
+	needs []string
+}
+
+// targets are the environment's add-ons or, on the way back to an earlier release,
+// that one's: it may have others, with the rules of their time.
+func (s *Session) targets() []target {
+	all := []target{}
+	if s.back != nil {
+		for _, entry := range s.back.Index.Addons {
+			all = append(all, target{entry.Name, entry.Rules.Needs})
+		}
+		return all
+	}
+	for _, c := range s.addons {
+		all = append(all, target{c.Name, c.Needs})
+	}
+	return all
 }
 
 // The names of the steps that others stand on.

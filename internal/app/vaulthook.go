@@ -85,7 +85,7 @@ func (s *Session) openVault(c chosen) (*vault.Vault, error) {
 	}
 	s.vaults[c.Name] = v
 	s.closers = append(s.closers, v.Close)
-	s.reports = append(s.reports, vaultReport(c.Name, v))
+	s.reports[c.Name] = append(s.reports[c.Name], vaultReport(c.Name, v))
 	return v, nil
 }
 

@@ -43,8 +43,7 @@ type Origin struct {
 // Origin gives that of one of Refs.
 func (i Inventory) Origin(ref Ref) Origin { return i.origins[ref.identity()] }
 
-// Had is how many objects an add-on has in the current release, or, where it is not in
-// that one, in the first attempt since.
+// Had is how many objects an add-on has in the current release.
 func (i Inventory) Had(addon string) int { return i.had[addon] }
 
 // Settled reports whether the release is current and nothing else was attempted
@@ -116,7 +115,7 @@ func (i *Inventory) add(index *Index, current bool) {
 		i.origins, i.had = make(map[Ref]Origin), make(map[string]int)
 	}
 	for _, entry := range index.Addons {
-		if _, known := i.had[entry.Name]; !known {
+		if current {
 			i.had[entry.Name] = len(entry.Inventory)
 		}
 		for _, item := range entry.Inventory {

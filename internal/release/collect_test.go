@@ -243,7 +243,7 @@ func TestOrigins(t *testing.T) {
 	if diff := cmp.Diff(map[string]Origin{"one": {Current: true}, "two": {Protect: true}, "credentials": {Tokens: true}}, got); diff != "" {
 		t.Error(diff)
 	}
-	if i.Had("one") != 1 || i.Had("two") != 1 || i.Had("three") != 0 {
+	if i.Had("one") != 1 || i.Had("two") != 0 || i.Had("three") != 0 {
 		t.Errorf("%d, %d, %d", i.Had("one"), i.Had("two"), i.Had("three"))
 	}
 }

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package app
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"clusterup.dev/clusterup/internal/converge"
+	"clusterup.dev/clusterup/internal/hint"
+	"clusterup.dev/clusterup/internal/release"
+)
+
+// protected reports whether an object is pruned only when the run allows it: it
+// holds what others made or what cannot be made again, or its add-on says so.
+func protected(kind string, origin release.Origin) bool {
+	kinds := []string{"Namespace", "CustomResourceDefinition", "PersistentVolumeClaim", "PersistentVolume"}
+	return slices.Contains(kinds, kind) || origin.Tokens || origin.Protect
+}
+
+// whyGone is the note of a deletion.
+func whyGone(addon string, stays bool, origin release.Origin) string {
+	switch {
+	case !origin.Current:
+		return "from an attempt that died"
+	case !stays:
+		return "add-on " + addon + " was removed"
+	}
+	return "no longer in the release"
+}
+
+// smallAddon is up to how many objects an add-on has no budget: taking two of three
+// out of a folder is no surprise.
+const smallAddon = 3
+
+// overBudget says of which add-ons more than half of what the current release has
+// would be deleted. Add-ons that were removed as a whole are not counted: that is a
+// line in the environment file. Nor is what only an attempt brought that died.
+func overBudget(loses map[string]int, had func(addon string) int) []string {
+	over := []string{}
+	for _, addon := range slices.Sorted(maps.Keys(loses)) {
+		if n, all := loses[addon], had(addon); all > smallAddon && 2*n > all {
+			over = append(over, fmt.Sprintf("%d of the %d objects of add-on %s would be deleted, which is more than half", n, all, addon))
+		}
+	}
+	return over
+}
+
+// Allowed refuses, before anything is changed, a plan that deletes what this run may
+// not delete.
+func (s *Session) Allowed(planned []converge.Planned) error {
+	for _, one := range planned {
+		if p, ok := one.Plan.Basis.(pruning); ok {
+			return s.mayPrune(p)
+		}
+	}
+	return nil
+}
+
+func (s *Session) mayPrune(p pruning) error {
+	kept := []string{}
+	for _, o := range p.going {
+		if o.protected {
+			kept = append(kept, o.String())
+		}
+	}
+	if s.options.AllowPrune || len(kept)+len(p.over) == 0 {
+		return nil
+	}
+	reasons := []string{}
+	if len(kept) > 0 {
+		reasons = append(reasons, "not deleting "+some(kept)+": protected, what is in it could be lost")
+	}
+	err := errors.New(strings.Join(append(reasons, p.over...), "; "))
+	return hint.With(err, "look at `clusterup diff %s`, then run again with --allow-prune", s.Name())
+}
+
+// some names the first few and counts the rest.
+func some(names []string) string {
+	const most = 5
+	if len(names) <= most {
+		return strings.Join(names, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
+}
