@@ -53,6 +53,10 @@ func (c *Cluster) Apply(ctx context.Context, p *Plan) error {
 
 func (c *Cluster) applyObject(ctx context.Context, p *ObjectPlan, options *Options) error {
 	switch {
+	case p.guessed:
+		if err := c.catchUp(ctx, p, options); err != nil || p.Action == "" {
+			return err
+		}
 	case p.Action == converge.Replace:
 		if err := c.remove(ctx, p, options); err != nil {
 			return err

@@ -20,13 +20,20 @@ type object struct {
 	body     *unstructured.Unstructured // a copy of our own
 	resource resource
 	served   bool // false while the CRD of its kind is not there
+
+	definition *unstructured.Unstructured // of its kind, where that is applied before it
+	later      *resource                  // where it is served once that is done, if elsewhere
 }
 
-// prepare copies and checks objs and finds where each is served. The kinds of
-// CRDs in the set count: their objects are known, though perhaps not yet served.
-func (c *Cluster) prepare(ctx context.Context, objs []*unstructured.Unstructured) ([]*object, error) {
+// prepare copies and checks objs and finds where each is served. The kinds of CRDs in
+// the set, and of those that come, count: their objects are known, though perhaps not
+// yet served.
+func (c *Cluster) prepare(ctx context.Context, objs []*unstructured.Unstructured, come ...*unstructured.Unstructured) ([]*object, error) {
 	objects := make([]*object, 0, len(objs))
-	coming := make(map[schema.GroupVersionKind]resource)
+	coming := &comingKinds{}
+	for _, definition := range come {
+		coming.add(definition)
+	}
 	wanted := make(map[schema.GroupVersionKind]bool)
 	seen := make(map[key]bool, len(objs))
 	var errs []error
@@ -41,9 +48,7 @@ func (c *Cluster) prepare(ctx context.Context, objs []*unstructured.Unstructured
 		}
 		seen[o.key()], wanted[o.gvk()] = true, true
 		if isCRD(o.Ref) {
-			for gvk, r := range kindsOf(o.body) {
-				coming[gvk] = r
-			}
+			coming.add(o.body)
 		}
 		objects = append(objects, o)
 	}
@@ -57,10 +62,16 @@ func (c *Cluster) prepare(ctx context.Context, objs []*unstructured.Unstructured
 	}
 	for _, o := range objects {
 		r, ok := served[o.gvk()]
-		if o.resource, o.served = r, ok; !ok {
-			o.resource, ok = coming[o.gvk()]
+		o.resource, o.served, o.definition = r, ok, coming.definitions[o.gvk().GroupKind()]
+		if ok {
+			errs = append(errs, o.check(true))
+			continue
 		}
-		errs = append(errs, o.check(ok))
+		err := o.check(coming.place(o, c.kinds))
+		if err == nil {
+			err = coming.check(o)
+		}
+		errs = append(errs, err)
 	}
 	return objects, together(errs...)
 }

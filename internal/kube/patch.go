@@ -39,7 +39,7 @@ func (c *Cluster) patch(ctx context.Context, o *object, p patch) (*unstructured.
 	}
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	return c.client(o.resource, o.Namespace).Patch(ctx, o.Name, types.ApplyPatchType, body, options)
+	return c.client(o.target(), o.Namespace).Patch(ctx, o.Name, types.ApplyPatchType, body, options)
 }
 
 func bodyOf(o *object, basis string) ([]byte, error) {

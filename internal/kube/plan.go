@@ -45,11 +45,12 @@ type ObjectPlan struct {
 	Note   string
 	Fields []converge.Field
 
-	wanted *object
-	sent   *object // wanted, without what is others' business in the live object
-	basis  string  // resourceVersion of the live object; "" when there is none
-	going  bool    // the live object is being deleted and has to be gone first
-	force  bool    // fields of managers that may be overridden are taken over
+	wanted  *object
+	sent    *object // wanted, without what is others' business in the live object
+	basis   string  // resourceVersion of the live object; "" when there is none
+	going   bool    // the live object is being deleted and has to be gone first
+	force   bool    // fields of managers that may be overridden are taken over
+	guessed bool    // the server could not be asked: it is looked at again before it is carried out
 }
 
 // Empty reports whether everything is as wanted.
@@ -80,7 +81,7 @@ func (p *Plan) todo() []*ObjectPlan {
 // Where a manager that may not be overridden holds a field, the error is a
 // *ConflictError, and the plan is complete all the same.
 func (c *Cluster) Plan(ctx context.Context, objs []*unstructured.Unstructured, options Options) (*Plan, error) {
-	objects, err := c.prepare(ctx, objs)
+	objects, err := c.prepare(ctx, objs, options.Coming...)
 	if err != nil {
 		return nil, err
 	}
@@ -138,6 +139,9 @@ func (c *Cluster) compare(ctx context.Context, p ObjectPlan, live *unstructured.
 		if p.sent, err = ignoring(p.wanted, live, options); err != nil {
 			return p, err
 		}
+		if p.wanted.later != nil {
+			return p.blind(live, "its version is not served yet"), nil
+		}
 		after, err := c.patch(ctx, p.sent, patch{dryRun: true})
 		conflicts := conflictsIn(err)
 		if len(conflicts) > 0 {
@@ -147,7 +151,7 @@ func (c *Cluster) compare(ctx context.Context, p ObjectPlan, live *unstructured.
 			return p.replacement(live, fixed, conflicts, options)
 		}
 		if err != nil {
-			return p, explain(p.Ref, err)
+			return c.undecided(ctx, p, live, err)
 		}
 		if after.GetUID() == live.GetUID() && after.GetResourceVersion() == live.GetResourceVersion() {
 			return p.fill(live, after, conflicts, options.Override)

@@ -26,6 +26,9 @@ func TestRules(t *testing.T) {
 		{"replicas that an autoscaler set stay", autoscaled},
 		{"injected CA bundles stay", injectedCA},
 		{"nothing is written where one object conflicts", conflicted},
+		{"kinds that are still to come", comingKind},
+		{"a definition that changes with its objects", changedDefinition},
+		{"a definition of 300 kB", largeDefinition},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			c, err := Connect(Config{Kubeconfig: kubeconfig})
