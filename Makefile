@@ -56,7 +56,7 @@ build: ## Build ./bin/clusterup
 ##@ Check
 
 .PHONY: test
-test: preflight packages servers build lint verify test-unit test-tools test-e2e ## All that has to pass: lint, generated files, unit and real-server tests, end to end
+test: preflight packages servers build lint verify test-unit test-tools test-bench test-e2e ## All that has to pass: lint, generated files, unit and real-server tests, end to end
 
 .PHONY: test-unit
 test-unit: build ## Tests beside the code, real servers where semantics matter
@@ -65,6 +65,10 @@ test-unit: build ## Tests beside the code, real servers where semantics matter
 .PHONY: test-tools
 test-tools: ## Tests of the builder and of the small mains under tools/
 	@for m in builder echo s3 volume; do echo "tools/$$m"; (cd tools/$$m && go test -count=1 ./...); done
+
+.PHONY: test-bench
+test-bench: build ## A small sample of `make bench`, so that it stays whole
+	cd test/bench && CLUSTERUP_REQUIRE_SERVERS=1 CLUSTERUP_SERVERS='$(CURDIR)/bin/servers' go test -count=1 ./...
 
 .PHONY: test-e2e
 test-e2e: build ## The end-to-end test: a whole environment, broken and mended, and nothing left
@@ -81,6 +85,10 @@ verify: ## Generate again what is generated and fail if it differs
 .PHONY: fuzz
 fuzz: ## Fuzz everything that parses, FUZZTIME (30s) each
 	@hack/fuzz.sh $(or $(FUZZTIME),30s)
+
+.PHONY: bench
+bench: preflight packages servers build ## Compare first apply, nothing to do and drift with other tools (half an hour)
+	@hack/bench.sh
 
 .PHONY: bench-create
 bench-create: preflight packages servers build ## Time nothing → unsealed and the second run beside the bare sequence by hand

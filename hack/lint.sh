@@ -25,3 +25,4 @@ if [ -n "$unformatted" ]; then
   exit 1
 fi
 "$bin/golangci-lint" run ./...
+(cd test/bench && "$bin/golangci-lint" run ./...)

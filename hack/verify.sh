@@ -12,8 +12,9 @@ go run ./internal/cli/reference "$aside"
 failed=0
 diff -ru docs/reference "$aside" || failed=1
 go mod tidy -diff || failed=1
+(cd test/bench && go mod tidy -diff) || failed=1 # it follows the versions of this module
 if [ "$failed" -ne 0 ]; then
   echo "error: generated files are out of date" >&2
-  echo "hint: run \`make generate\` (and \`go mod tidy\`) and commit the result" >&2
+  echo "hint: run \`make generate\` (and \`go mod tidy\`, also in test/bench) and commit the result" >&2
   exit 1
 fi

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"fmt"
+	"strings"
+)
+
+// The goals, which hold on a machine that does nothing else.
+const (
+	goalFirst  = 1.3 // times the bare client
+	goalAgain  = 6.0 // times one LIST a kind with the same decoder
+	goalFound  = 0.4 // seconds, one drifted object among goalSize
+	goalMemory = 150 // MB
+	goalGrowth = 2.2 // times as long for twice as many objects: linear, and some noise
+	goalSize   = 5000
+)
+
+// goal is one of them, at one table.
+type goal struct {
+	what           string
+	measured, most float64
+	unit           string
+}
+
+// goals writes what was measured beside what is wanted, and gives what was missed.
+func (r *report) goals(out *strings.Builder) []string {
+	var all []goal
+	for _, t := range r.tables {
+		all = append(all, t.goals()...)
+		for _, half := range r.tables {
+			if half.profile == t.profile && half.size >= goalSize && half.size*2 == t.size {
+				all = append(all, growth(half, t)...)
+			}
+		}
+	}
+	var missed []string
+	fmt.Fprint(out, "\n### Goals\n\n| | measured | goal | |\n|---|---:|---:|---|\n")
+	for _, g := range all {
+		verdict := "met"
+		line := fmt.Sprintf("%s: %.2f%s, at most %g%s", g.what, g.measured, g.unit, g.most, g.unit)
+		if g.measured > g.most {
+			verdict = "missed"
+			missed = append(missed, line)
+		}
+		fmt.Fprintf(out, "| %s | %.2f%s | ≤ %g%s | %s |\n", g.what, g.measured, g.unit, g.most, g.unit, verdict)
+	}
+	return missed
+}
+
+func (t *table) goals() []goal {
+	name := func(what string) string { return fmt.Sprintf("%s, %d %s", what, t.size, t.profile) }
+	var all []goal
+	if bare := t.seconds(rowBare, first); bare > 0 {
+		all = append(all, goal{name("first apply : bare client"), t.seconds(rowEngine, first) / bare, goalFirst, ""})
+	}
+	if list := t.seconds(rowMetadata, again); list > 0 {
+		all = append(all, goal{name("nothing to do : one LIST"), t.seconds(rowEngine, again) / list, goalAgain, ""})
+	}
+	if t.size <= goalSize {
+		all = append(all,
+			goal{name("one drifted object found and named"), median(t.row(rowEngine).found), goalFound, " s"},
+			goal{name("memory of the engine"), float64(t.row(rowEngine).peakKB) * 1024 / 1e6, goalMemory, " MB"},
+			goal{
+				name("memory of `clusterup create` and `diff`"),
+				float64(max(t.row(rowCreate).peakKB, t.row(rowDiff).peakKB)) * 1024 / 1e6, goalMemory, " MB",
+			})
+	}
+	return all
+}
+
+func growth(half, whole *table) []goal {
+	var all []goal
+	for _, c := range []column{first, again} {
+		if before := half.seconds(rowEngine, c); before > 0 {
+			all = append(all, goal{
+				fmt.Sprintf("%s, %s: %d after %d", c, whole.profile, whole.size, half.size), whole.seconds(rowEngine, c) / before, goalGrowth, "",
+			})
+		}
+	}
+	return all
+}
