@@ -69,7 +69,10 @@ func (c *Cluster) applyObject(ctx context.Context, p *ObjectPlan, options *Optio
 	}
 	looks := 0
 	err := persist(ctx, p.Ref, func(ctx context.Context) error {
-		_, err := c.patch(ctx, p.sent, patch{force: p.force, basis: p.basis})
+		made, err := c.patch(ctx, p.sent, patch{force: p.force, basis: p.basis})
+		if err == nil {
+			p.wanted.became(made, options)
+		}
 		if !apierrors.IsConflict(err) {
 			return err
 		}
@@ -125,6 +128,7 @@ func (c *Cluster) established(ctx context.Context, crd *object) error {
 		if refused, why := condition(live, "NamesAccepted"); refused == "False" {
 			return false, "", converge.Permanent(fmt.Errorf("%s: its names are taken: %s", crd.Ref, why))
 		}
+		crd.defines(live)
 		state, why := condition(live, "Established")
 		return state == "True", "not established: " + why, nil
 	})

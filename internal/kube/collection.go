@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
@@ -64,22 +63,4 @@ func sharedLabels(objects []*object) string {
 	}
 	slices.Sort(terms)
 	return strings.Join(terms, ",")
-}
-
-// pick adds those of items that are wanted to found and gives the objects that
-// are not among them.
-func (col *collection) pick(items []unstructured.Unstructured, found map[key]*unstructured.Unstructured) []*object {
-	listed := make(map[key]*unstructured.Unstructured, len(items))
-	for i := range items {
-		listed[RefOf(&items[i]).key()] = &items[i]
-	}
-	var missing []*object
-	for _, o := range col.objects {
-		if u := listed[o.key()]; u != nil {
-			found[o.key()] = u
-		} else {
-			missing = append(missing, o)
-		}
-	}
-	return missing
 }

@@ -34,6 +34,7 @@ type Cluster struct {
 	metadata metadata.Interface
 	typed    kubernetes.Interface
 	kinds    *kinds
+	version  version
 }
 
 // Connect reads the kubeconfig and makes the clients. It does not speak to the

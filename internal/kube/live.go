@@ -5,6 +5,7 @@ package kube
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -13,42 +14,72 @@ import (
 	"k8s.io/client-go/dynamic"
 )
 
-// fewMissing is up to how many absent objects of a kind are asked for one by one.
-const fewMissing = 8
+// few is up to how many objects of a kind are asked for one by one.
+const few = 8
 
-// live reads what exists of objects: one LIST a kind by the labels that they
-// share, and a GET for those that it does not show, which may have lost them.
+// live reads what exists of objects, in a few requests a kind.
 func (c *Cluster) live(ctx context.Context, objects []*object) (map[key]*unstructured.Unstructured, error) {
-	found := make(map[key]*unstructured.Unstructured, len(objects))
-	var mu sync.Mutex
-	err := each(ctx, collect(objects), func(ctx context.Context, _ int, col *collection) error {
-		missing := col.objects
-		if len(col.objects) > 1 && col.selector != "" {
-			items, err := c.list(ctx, col)
-			if err != nil {
-				return err
-			}
-			mu.Lock()
-			missing = col.pick(items, found)
-			mu.Unlock()
-		}
-		if len(missing) > fewMissing {
-			var err error
-			if missing, err = c.named(ctx, col, missing); err != nil {
-				return err
-			}
-		}
-		return each(ctx, missing, func(ctx context.Context, _ int, o *object) error {
-			u, err := c.get(ctx, o)
-			if u != nil {
-				mu.Lock()
-				found[o.key()] = u
-				mu.Unlock()
-			}
-			return err
-		})
-	})
+	seen, err := c.survey(ctx, objects, nil)
+	found := make(map[key]*unstructured.Unstructured, len(seen))
+	for k, s := range seen {
+		found[k] = s.live
+	}
 	return found, err
+}
+
+// read reads in full what exists of objects of one kind: a few one by one, more by
+// one LIST by the labels that they share. What that does not show may have lost them.
+func (c *Cluster) read(ctx context.Context, col *collection, objects []*object) (map[key]sight, error) {
+	found := make(map[key]sight, len(objects))
+	all := len(objects) == len(col.objects)
+	if col.selector != "" && len(objects) > 1 && (all || len(objects) > few) {
+		var err error
+		if objects, err = c.pick(ctx, col, col.selector, objects, found); err != nil {
+			return nil, err
+		}
+	}
+	if len(objects) > few {
+		there, err := c.listed(ctx, col, "")
+		if err != nil {
+			return nil, err
+		}
+		objects = slices.DeleteFunc(slices.Clone(objects), func(o *object) bool { return there[o.place()] == nil })
+	}
+	if len(objects) > few { // they exist, without the labels
+		_, err := c.pick(ctx, col, "", objects, found)
+		return found, err
+	}
+	var mu sync.Mutex
+	return found, each(ctx, objects, func(ctx context.Context, _ int, o *object) error {
+		u, err := c.get(ctx, o)
+		if u != nil {
+			mu.Lock()
+			defer mu.Unlock()
+			found[o.key()] = sight{live: u, asWanted: o.stillWanted(u)}
+		}
+		return err
+	})
+}
+
+// pick lists by selector, adds those of objects that are there to found and gives
+// those that are not.
+func (c *Cluster) pick(ctx context.Context, col *collection, selector string, objects []*object, found map[key]sight) (missing []*object, err error) {
+	items, err := c.list(ctx, col, selector)
+	if err != nil {
+		return nil, err
+	}
+	listed := make(map[place]*unstructured.Unstructured, len(items))
+	for i := range items {
+		listed[place{items[i].GetNamespace(), items[i].GetName()}] = &items[i]
+	}
+	for _, o := range objects {
+		if u := listed[o.place()]; u != nil {
+			found[o.key()] = sight{live: u, asWanted: o.stillWanted(u)}
+		} else {
+			missing = append(missing, o)
+		}
+	}
+	return missing, nil
 }
 
 // client is the place of the object's kind, in its namespace.
@@ -73,10 +104,10 @@ func (c *Cluster) get(ctx context.Context, o *object) (*unstructured.Unstructure
 	return u, nil
 }
 
-func (c *Cluster) list(ctx context.Context, col *collection) ([]unstructured.Unstructured, error) {
+func (c *Cluster) list(ctx context.Context, col *collection, selector string) ([]unstructured.Unstructured, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	list, err := c.client(col.resource, col.namespace).List(ctx, metav1.ListOptions{LabelSelector: col.selector})
+	list, err := c.client(col.resource, col.namespace).List(ctx, metav1.ListOptions{LabelSelector: selector})
 	switch {
 	case apierrors.IsNotFound(err):
 		return nil, nil
@@ -86,27 +117,25 @@ func (c *Cluster) list(ctx context.Context, col *collection) ([]unstructured.Uns
 	return list.Items, nil
 }
 
-// named keeps those of missing that exist under whatever labels, by names alone.
-func (c *Cluster) named(ctx context.Context, col *collection, missing []*object) ([]*object, error) {
+// place is where an object is among those of its kind.
+type place struct{ namespace, name string }
+
+func (r Ref) place() place { return place{r.Namespace, r.Name} }
+
+// listed lists the metadata of the objects of one kind.
+func (c *Cluster) listed(ctx context.Context, col *collection, selector string) (map[place]*metav1.PartialObjectMetadata, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	list, err := c.metadata.Resource(col.resource.gvr).Namespace(col.namespace).List(ctx, metav1.ListOptions{})
+	list, err := c.metadata.Resource(col.resource.gvr).Namespace(col.namespace).List(ctx, metav1.ListOptions{LabelSelector: selector})
 	switch {
 	case apierrors.IsNotFound(err):
 		return nil, nil
 	case err != nil:
 		return nil, fmt.Errorf("listing %s: %w", col.resource.gvr.Resource, err)
 	}
-	type place struct{ namespace, name string }
-	there := make(map[place]bool, len(list.Items))
-	for _, item := range list.Items {
-		there[place{item.Namespace, item.Name}] = true
+	there := make(map[place]*metav1.PartialObjectMetadata, len(list.Items))
+	for i := range list.Items {
+		there[place{list.Items[i].Namespace, list.Items[i].Name}] = &list.Items[i]
 	}
-	var left []*object
-	for _, o := range missing {
-		if there[place{o.Namespace, o.Name}] {
-			left = append(left, o)
-		}
-	}
-	return left, nil
+	return there, nil
 }

@@ -5,7 +5,7 @@ package kube
 import (
 	"context"
 	"encoding/base64"
-	"encoding/json"
+	"errors"
 	"fmt"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -23,6 +23,7 @@ type object struct {
 
 	definition *unstructured.Unstructured // of its kind, where that is applied before it
 	later      *resource                  // where it is served once that is done, if elsewhere
+	past
 }
 
 // prepare copies and checks objs and finds where each is served. The kinds of CRDs in
@@ -91,17 +92,18 @@ func (o *object) check(known bool) error {
 	return nil
 }
 
-// normalize copies u through JSON, whatever number types it was built with,
+// normalize copies u as JSON would, whatever number types it was built with,
 // without what only the server writes, and turns stringData into data: the server
 // does the same, but would then take its own result for somebody's change.
 func normalize(u *unstructured.Unstructured) (*object, error) {
-	text, err := json.Marshal(u.Object)
+	content, err := plainCopy(u.Object)
 	if err != nil {
 		return nil, err
 	}
 	body := &unstructured.Unstructured{}
-	if err := body.UnmarshalJSON(text); err != nil {
-		return nil, err
+	body.Object, _ = content.(map[string]any)
+	if body.GetKind() == "" {
+		return nil, errors.New("it has no kind")
 	}
 	delete(body.Object, "status")
 	for _, field := range serverFields {

@@ -18,7 +18,8 @@ type Options struct {
 	// for any rest. Nil means DefaultOverride.
 	Override []string
 	// Refuse says why a live object must not be touched; nil means that none is
-	// refused. Its error is the plan's.
+	// refused. Its error is the plan's. It may look at the metadata alone: of an
+	// object that nobody has written to, nothing else is read.
 	Refuse func(live *unstructured.Unstructured) error
 	// Replace says which objects may be deleted and made anew where a field
 	// cannot be changed. Nil means none.
@@ -29,6 +30,9 @@ type Options struct {
 	// Coming are CustomResourceDefinitions that something else makes before p is
 	// applied: their kinds are known, though perhaps not yet served.
 	Coming []*unstructured.Unstructured
+	// Observed is what earlier runs saw of these objects; this plan, and carrying it
+	// out, add to it. Nil means that nothing is remembered.
+	Observed *Observed
 }
 
 // Plan is what has to be done so that objects are as they are wanted.
@@ -85,23 +89,29 @@ func (c *Cluster) Plan(ctx context.Context, objs []*unstructured.Unstructured, o
 	if err != nil {
 		return nil, err
 	}
-	live, err := c.live(ctx, objects)
-	if err != nil {
-		return nil, err
-	}
 	if options.Override == nil {
 		options.Override = DefaultOverride()
 	}
+	remembering(objects, &options)
+	seen, err := c.survey(ctx, objects, options.Observed)
+	if err != nil {
+		return nil, err
+	}
 	plan := &Plan{Objects: make([]ObjectPlan, len(objects)), options: &options}
-	going := goingNamespaces(objects, live)
+	going := goingNamespaces(objects, seen)
 	err = each(ctx, objects, func(ctx context.Context, i int, o *object) error {
 		var err error
-		if u := live[o.key()]; u != nil && options.Refuse != nil {
-			if err := options.Refuse(u); err != nil {
+		s := seen[o.key()]
+		if s.live != nil && options.Refuse != nil {
+			if err := options.Refuse(s.live); err != nil {
 				return err
 			}
 		}
-		plan.Objects[i], err = c.planObject(ctx, o, live[o.key()], going, &options)
+		if s.asWanted && !going[o.Namespace] {
+			plan.Objects[i] = ObjectPlan{Ref: RefOf(s.live), wanted: o, sent: o, basis: s.live.GetResourceVersion()}
+			return nil
+		}
+		plan.Objects[i], err = c.planObject(ctx, o, s.live, going, &options)
 		return err
 	})
 	plan.refused = err
@@ -109,10 +119,10 @@ func (c *Cluster) Plan(ctx context.Context, objs []*unstructured.Unstructured, o
 }
 
 // goingNamespaces are the wanted namespaces that are being deleted: all in them goes too.
-func goingNamespaces(objects []*object, live map[key]*unstructured.Unstructured) map[string]bool {
+func goingNamespaces(objects []*object, seen map[key]sight) map[string]bool {
 	going := make(map[string]bool)
 	for _, o := range objects {
-		if u := live[o.key()]; u != nil && isNamespace(o.Ref) && u.GetDeletionTimestamp() != nil {
+		if u := seen[o.key()].live; u != nil && isNamespace(o.Ref) && u.GetDeletionTimestamp() != nil {
 			going[o.Name] = true
 		}
 	}
@@ -178,6 +188,7 @@ func (p ObjectPlan) fill(live, after *unstructured.Unstructured, conflicts []Con
 	case len(p.Fields) > 0:
 	case reflect.DeepEqual(ours, soon):
 		p.Action = ""
+		p.wanted.remember(live, p.sent == p.wanted)
 	case ours == nil:
 		p.Note = "take over its management"
 	default:

@@ -8,11 +8,12 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/version"
+	apiversion "k8s.io/apimachinery/pkg/version"
 
 	"clusterup.dev/clusterup/internal/hint"
 )
@@ -26,11 +27,29 @@ func (c *Cluster) Version(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	var info version.Info
+	var info apiversion.Info
 	if err := json.Unmarshal(raw, &info); err != nil {
 		return "", fmt.Errorf("%s does not answer like a Kubernetes API server: %w", c.rest.Host, err)
 	}
 	return info.GitVersion, nil
+}
+
+// version is what Version answered first.
+type version struct {
+	mu    sync.Mutex
+	known string
+}
+
+// serverVersion asks once a connection.
+func (c *Cluster) serverVersion(ctx context.Context) (string, error) {
+	c.version.mu.Lock()
+	defer c.version.mu.Unlock()
+	if c.version.known != "" {
+		return c.version.known, nil
+	}
+	var err error
+	c.version.known, err = c.Version(ctx)
+	return c.version.known, err
 }
 
 // Reachable says whether the API server answers and is ready; the error names its
