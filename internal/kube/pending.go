@@ -4,7 +4,6 @@ package kube
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	storagev1 "k8s.io/api/storage/v1"
@@ -23,7 +22,7 @@ type Pending struct {
 // Pending looks once and says what of objs is not ready, as o wants it; its timeouts
 // do not matter. None pending means that all are ready.
 func (c *Cluster) Pending(ctx context.Context, objs []*unstructured.Unstructured, o WaitOptions) ([]Pending, error) {
-	objects, err := c.waitable(ctx, objs, o.Skip)
+	objects, err := c.waitable(ctx, objs, o)
 	if err != nil {
 		return nil, err
 	}
@@ -40,46 +39,42 @@ func (c *Cluster) Pending(ctx context.Context, objs []*unstructured.Unstructured
 
 // unready is an object that is not ready, with what is known about the reason.
 type unready struct {
-	*object
+	*awaited
 	live    *unstructured.Unstructured // nil when it does not exist
 	verdict verdict
 	causes  []cause
 }
 
-// waitable are those of objs that can be not ready and are not skipped.
-func (c *Cluster) waitable(ctx context.Context, objs []*unstructured.Unstructured, skip []string) ([]*object, error) {
-	objects, err := c.prepare(ctx, objs)
-	if err != nil {
-		return nil, err
-	}
-	return slices.DeleteFunc(objects, func(o *object) bool {
-		_, ruled := rules[o.gvk().GroupKind()]
-		return (!ruled && !isCustom(o.Ref)) || slices.Contains(skip, o.Kind+"/"+o.Name)
-	}), nil
-}
-
 // look reads the objects once; it gives those that are not ready and those that are.
-func (c *Cluster) look(ctx context.Context, objects []*object) (waiting []*unready, there []*unstructured.Unstructured, err error) {
-	live, err := c.live(ctx, objects)
+func (c *Cluster) look(ctx context.Context, objects []*awaited) (waiting []*unready, there []*unstructured.Unstructured, err error) {
+	if err := c.locate(ctx, objects); err != nil {
+		return nil, nil, err
+	}
+	live, err := c.live(ctx, plainly(objects))
 	if err != nil {
 		return nil, nil, err
 	}
 	for _, o := range objects {
-		u, v := live[o.key()], pendingFor("it does not exist")
-		if u != nil {
-			v = c.judge(ctx, u, o.resource.status)
-		}
-		if v.ready {
+		u := live[o.key()]
+		if v := c.judge(ctx, o, u); v.ready {
 			there = append(there, u)
 		} else {
-			waiting = append(waiting, &unready{object: o, live: u, verdict: v})
+			waiting = append(waiting, &unready{awaited: o, live: u, verdict: v})
 		}
 	}
 	return waiting, there, nil
 }
 
-// judge knows, beyond the object itself, that a claim may wait for its first pod.
-func (c *Cluster) judge(ctx context.Context, u *unstructured.Unstructured, hasStatus bool) verdict {
+func plainly(objects []*awaited) []*object {
+	plain := make([]*object, len(objects))
+	for i, o := range objects {
+		plain[i] = o.object
+	}
+	return plain
+}
+
+// judgeByKind knows, beyond the object itself, that a claim may wait for its first pod.
+func (c *Cluster) judgeByKind(ctx context.Context, u *unstructured.Unstructured, hasStatus bool) verdict {
 	v := judge(u, hasStatus)
 	if !v.ready && u.GetKind() == "PersistentVolumeClaim" && c.bindsLater(ctx, u) {
 		return ready

@@ -26,6 +26,8 @@ func TestRules(t *testing.T) {
 		{"replicas that an autoscaler set stay", autoscaled},
 		{"injected CA bundles stay", injectedCA},
 		{"nothing is written where one object conflicts", conflicted},
+		{"readiness by a field, with a deadline", readyByRule},
+		{"waiting for a kind", unservedKind},
 		{"kinds that are still to come", comingKind},
 		{"a definition that changes with its objects", changedDefinition},
 		{"a definition of 300 kB", largeDefinition},

@@ -21,14 +21,6 @@ type WaitOptions struct {
 	Rule func(Ref) ReadyRule
 }
 
-// ReadyRule is what is special about when one object is ready. The zero value is
-// nothing.
-type ReadyRule struct {
-	Timeout time.Duration // its own deadline; zero is that of the wait
-	Field   string        // "status.phase": has to have the value Is, whatever else its status says
-	Is      string
-}
-
 // The pace of a wait: it looks when a watch says that something has changed, but not
 // more often than pace, and at least every sweep; causes are looked for less often.
 const (
@@ -41,17 +33,19 @@ const (
 // Wait waits until objs are ready. It ends early, with a *NotReadyError, on a cause
 // that waiting is not likely to mend.
 func (c *Cluster) Wait(ctx context.Context, objs []*unstructured.Unstructured, o WaitOptions) error {
-	objects, err := c.waitable(ctx, objs, o.Skip)
+	objects, err := c.waitable(ctx, objs, o)
 	if err != nil || len(objects) == 0 {
 		return err
 	}
-	timeout := o.Timeout
-	if timeout == 0 {
-		timeout = defaultTimeout
+	if o.Timeout == 0 {
+		o.Timeout = defaultTimeout
 	}
-	wait, cancel := context.WithTimeout(ctx, timeout)
+	w := &waiter{
+		cluster: c, objects: objects, seen: make(memory), settling: make(settling),
+		deadlines: deadlines{started: time.Now(), within: o.Timeout},
+	}
+	wait, cancel := context.WithTimeout(ctx, w.last(objects))
 	defer cancel()
-	w := &waiter{cluster: c, objects: objects, started: time.Now(), seen: make(memory), settling: make(settling)}
 	err = w.run(wait)
 	switch {
 	case err == nil:
@@ -64,7 +58,7 @@ func (c *Cluster) Wait(ctx context.Context, objs []*unstructured.Unstructured, o
 	return err
 }
 
-func subject(objects []*object) string {
+func subject(objects []*awaited) string {
 	if len(objects) == 1 {
 		return objects[0].String()
 	}
@@ -73,13 +67,13 @@ func subject(objects []*object) string {
 
 type waiter struct {
 	cluster *Cluster
-	objects []*object
-	started time.Time
+	objects []*awaited
 	seen    memory
 	asked   time.Time // when causes were last looked for
 	pending []Pending
 
 	settling settling
+	deadlines
 }
 
 func (w *waiter) run(ctx context.Context) error {
@@ -90,17 +84,17 @@ func (w *waiter) run(ctx context.Context) error {
 			return err
 		}
 		if changed == nil {
-			changed = w.cluster.watch(ctx, w.objects)
+			changed = w.cluster.watch(ctx, plainly(w.objects))
 		}
-		if err := pause(ctx, changed); err != nil {
+		if err := pause(ctx, changed, w.next(w.objects, time.Now())); err != nil {
 			return err
 		}
 	}
 }
 
-// pause returns when something has changed, but not before pace and not after sweep.
-func pause(ctx context.Context, changed <-chan struct{}) error {
-	least, most := time.NewTimer(pace), time.NewTimer(sweep)
+// pause returns when something has changed, but not before pace and not after longest.
+func pause(ctx context.Context, changed <-chan struct{}, longest time.Duration) error {
+	least, most := time.NewTimer(pace), time.NewTimer(longest)
 	defer least.Stop()
 	defer most.Stop()
 	select {
@@ -127,10 +121,14 @@ func (w *waiter) step(ctx context.Context) (done bool, err error) {
 	if len(waiting) == 0 {
 		return settled, nil
 	}
-	if time.Since(w.asked) < causePace && !anyFailed(waiting) {
+	late := w.overdue(waiting, time.Now())
+	if time.Since(w.asked) < causePace && !anyFailed(waiting) && len(late) == 0 {
 		return false, nil
 	}
 	w.asked = time.Now()
+	if len(late) > 0 {
+		return false, w.giveUp(ctx, late)
+	}
 	if err := w.cluster.findCauses(ctx, waiting); err != nil {
 		return false, w.passing(ctx, err)
 	}
@@ -144,6 +142,20 @@ func (w *waiter) step(ctx context.Context) (done bool, err error) {
 		}
 	}
 	return false, nil
+}
+
+// giveUp names those whose deadline has passed, and why they are not ready.
+func (w *waiter) giveUp(ctx context.Context, late []*unready) error {
+	if err := w.cluster.findCauses(ctx, late); err != nil && ctx.Err() != nil {
+		return err
+	}
+	w.pending = w.cluster.report(ctx, late, func(*unready, cause) bool { return false })
+	for i, u := range late {
+		if u.rule.Timeout > 0 {
+			w.pending[i].Reason += fmt.Sprintf(" (it has a deadline of its own, %s)", u.rule.Timeout)
+		}
+	}
+	return &NotReadyError{Pending: w.pending, After: time.Since(w.started), TimedOut: true}
 }
 
 func (w *waiter) passing(ctx context.Context, err error) error {
