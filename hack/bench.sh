@@ -10,7 +10,7 @@
 #   ROUNDS=3                       runs of each; the medians count
 #   KUBECTL=1000                   up to how many objects kubectl takes part: a number, all or none
 #   HELM=none                      leaves Helm out, which takes minutes to build
-#   LIMIT=600                      seconds that one tool may take for one number of objects
+#   LIMIT=600                      seconds that one run of a tool may take
 #   GATE=1                         exit code 1 when a goal is missed
 set -euo pipefail
 export LC_ALL=C

@@ -37,6 +37,8 @@ func TestBench(t *testing.T) {
 					c := all[(i+round)%len(all)]
 					if c.upTo > 0 && size > c.upTo {
 						table.fail(c.name, first, fmt.Sprintf("not run above %d", c.upTo))
+					}
+					if table.failed(c.name) { // it would not do better
 						continue
 					}
 					w.say("%s, %d objects, round %d of %d: %s", profile, size, round+1, s.rounds, c.name)
@@ -59,14 +61,14 @@ func (w *world) cell(t *testing.T, c contender, table *table, round int) {
 	t.Helper()
 	place := w.newPlace(t, c, table, round)
 	defer w.empty(t, place)
-	ctx, cancel := context.WithTimeoutCause(t.Context(), w.limit, errLimit)
-	defer cancel()
 	// take runs one of a cell's operations. What fails ends the cell.
 	ended := false
 	take := func(row string, column column, do operation) result {
 		if ended || do == nil {
 			return result{}
 		}
+		ctx, cancel := context.WithTimeoutCause(t.Context(), w.limit, errLimit)
+		defer cancel()
 		r, err := do(ctx, place)
 		switch {
 		case errors.Is(context.Cause(ctx), errLimit):
@@ -123,4 +125,4 @@ func (w *world) cell(t *testing.T, c contender, table *table, round int) {
 	}
 }
 
-var errLimit = errors.New("the time limit of a cell has passed")
+var errLimit = errors.New("the time limit has passed")

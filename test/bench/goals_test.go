@@ -40,7 +40,11 @@ func (r *report) goals(out *strings.Builder) []string {
 	for _, g := range all {
 		verdict := "met"
 		line := fmt.Sprintf("%s: %.2f%s, at most %g%s", g.what, g.measured, g.unit, g.most, g.unit)
-		if g.measured > g.most {
+		switch {
+		case g.measured == 0:
+			verdict = "not measured"
+			missed = append(missed, line)
+		case g.measured > g.most:
 			verdict = "missed"
 			missed = append(missed, line)
 		}

@@ -30,7 +30,8 @@ func (r *report) text() (text string, missed []string) {
 		t.markdown(&out)
 	}
 	r.requests(&out)
-	return out.String(), r.goals(&out)
+	missed = r.goals(&out)
+	return out.String(), missed
 }
 
 // requests tells what a run of clusterup that has nothing to do asks the server.

@@ -15,7 +15,7 @@ type settings struct {
 	profiles []string
 	sizes    []int
 	rounds   int
-	limit    time.Duration // of a cell
+	limit    time.Duration // of one run of a tool
 	kubectl  int           // up to how many objects kubectl is measured
 	helm     string        // the program of the module helm; "" for none
 	table    string        // file that the table is written to; "" for the test's log

@@ -57,7 +57,11 @@ func (t *table) add(name string, c column, r result) {
 	row.peakKB = max(row.peakKB, r.PeakKB)
 }
 
-func (t *table) fail(name string, c column, why string) { t.row(name).failed[c] = why }
+func (t *table) fail(name string, c column, why string) {
+	t.row(name).failed[c] = strings.ReplaceAll(why, "|", "/")
+}
+
+func (t *table) failed(name string) bool { return t.row(name).failed != [columns]string{} }
 
 // median is 0 where nothing was measured.
 func median(values []float64) float64 {
@@ -111,4 +115,9 @@ func ratio(a, b float64) string {
 	return fmt.Sprintf("%.1f", a/b)
 }
 
-func megabytes(kB int) string { return fmt.Sprintf("%d MB", kB*1024/1000000) }
+func megabytes(kB int) string {
+	if kB == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%d MB", kB*1024/1000000)
+}
