@@ -15,6 +15,10 @@ const (
 	goalMemory = 150 // MB
 	goalGrowth = 2.2 // times as long for twice as many objects: linear, and some noise
 	goalSize   = 5000
+
+	// Of a run that has nothing to do: so many requests, and so many for each kind.
+	// The whole command also looks at nodes and namespaces.
+	goalRequests, goalRequestsCommand, goalRequestsKind = 5, 15, 2
 )
 
 // goal is one of them, at one table.
@@ -62,6 +66,10 @@ func (t *table) goals() []goal {
 	if list := t.seconds(rowMetadata, again); list > 0 {
 		all = append(all, goal{name("nothing to do : one LIST"), t.seconds(rowEngine, again) / list, goalAgain, ""})
 	}
+	kinds := float64(len(profiles()[t.profile]))
+	all = append(all,
+		goal{name("requests with nothing to do, engine"), float64(t.requests[rowEngine].total()), goalRequests + goalRequestsKind*kinds, ""},
+		goal{name("requests with nothing to do, `create`"), float64(t.requests[rowCreate].total()), goalRequestsCommand + goalRequestsKind*kinds, ""})
 	if t.size <= goalSize {
 		all = append(all,
 			goal{name("one drifted object found and named"), median(t.row(rowEngine).found), goalFound, " s"},
