@@ -97,10 +97,11 @@ type Hook struct {
 // Names of what is in a folder.
 const (
 	MetadataFile = "addon.yaml" // what makes a folder an add-on
-	schemaFile   = "values.schema.json"
+	SchemaFile   = "values.schema.json"
 	manifestsDir = "manifests"
 	filesDir     = "files"
 )
 
-// Files is the whole folder, for hooks that are given the name of a file.
+// Files is the whole folder: for hooks that are given the name of a file, and
+// for checks.
 func (a *Addon) Files() fs.FS { return a.files }

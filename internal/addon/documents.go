@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -18,7 +19,7 @@ import (
 
 // parseDocuments reads what a template rendered. Empty documents give nothing,
 // a List gives its items.
-func parseDocuments(t *tracker) ([]Object, error) {
+func parseDocuments(t *tracker, places bool) ([]Object, error) {
 	var objects []Object
 	text := t.Bytes()
 	for start := 0; start < len(text); {
@@ -27,7 +28,7 @@ func parseDocuments(t *tracker) ([]Object, error) {
 			file, line := t.at(end)
 			return nil, fault(file, line, "%v", err)
 		}
-		found, err := parseDocument(t, start, end)
+		found, err := parseDocument(t, start, end, places)
 		if err != nil {
 			return nil, err
 		}
@@ -57,7 +58,7 @@ func documentEnd(text []byte, start int) (end, next int, err error) {
 	return len(text), len(text), nil
 }
 
-func parseDocument(t *tracker, start, end int) ([]Object, error) {
+func parseDocument(t *tracker, start, end int, places bool) ([]Object, error) {
 	document := t.Bytes()[start:end]
 	file, line := t.at(start + contentStart(document))
 	content, err := yaml.YAMLToJSONStrict(document)
@@ -75,7 +76,11 @@ func parseDocument(t *tracker, start, end int) ([]Object, error) {
 	if !ok {
 		return nil, fault(file, line, "the document is not an object but %s", typeName(parsed))
 	}
-	return flatten(Object{Unstructured: &unstructured.Unstructured{Object: object}, File: file, Line: line})
+	o := Object{Unstructured: &unstructured.Unstructured{Object: object}, File: file, Line: line}
+	if places {
+		o.text = newText(t, start, end)
+	}
+	return flatten(o)
 }
 
 // contentStart is where the first line begins that is neither empty nor a comment.
@@ -134,7 +139,12 @@ func flatten(o Object) ([]Object, error) {
 		if !ok {
 			return nil, fault(o.File, o.Line, "item %d of the List is not an object but %s", i, typeName(item))
 		}
-		found, err := flatten(Object{Unstructured: &unstructured.Unstructured{Object: object}, File: o.File, Line: o.Line})
+		one := Object{Unstructured: &unstructured.Unstructured{Object: object}, File: o.File, Line: o.Line, text: o.text}
+		one.items = append(slices.Clone(o.items), i)
+		if o.text != nil {
+			one.File, one.Line = one.Place("apiVersion")
+		}
+		found, err := flatten(one)
 		if err != nil {
 			return nil, err
 		}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"path"
 	"slices"
 	"strings"
 
@@ -98,9 +99,9 @@ func load(source Source, name string) entry {
 	}
 	files, err := fs.Sub(source.FS, name)
 	if err != nil {
-		return entry{source: source.Name, err: fmt.Errorf("reading add-on %s/%s: %w", dir, name, err)}
+		return entry{source: source.Name, err: fmt.Errorf("reading add-on %s: %w", path.Join(dir, name), err)}
 	}
-	a, err := Load(files, dir+"/"+name)
+	a, err := Load(files, path.Join(dir, name))
 	if err != nil {
 		return entry{source: source.Name, err: err}
 	}

@@ -3,6 +3,7 @@
 package addon
 
 import (
+	"errors"
 	"maps"
 	"regexp"
 	"slices"
@@ -15,17 +16,25 @@ import (
 var imageRef = regexp.MustCompile(`^([a-z0-9][a-zA-Z0-9._:-]*/[a-z0-9][a-z0-9._/-]*)(:[\w][\w.-]{0,127})?(@sha256:[0-9a-f]{64})?$`)
 
 func (a *Addon) checkImages() error {
+	var errs []error
 	for _, key := range slices.Sorted(maps.Keys(a.Images)) {
 		ref := a.Images[key]
 		m := imageRef.FindStringSubmatch(ref)
 		switch {
 		case m == nil:
-			return hint.With(a.errorf(field("images", key), "%q names no image", ref), "registry, path and version: docker.io/hashicorp/consul:1.21.4")
+			errs = append(errs, hint.With(a.errorf(field("images", key), "%q names no image", ref), "registry, path and version: docker.io/hashicorp/consul:1.21.4"))
 		case m[3] == "" && (m[2] == "" || m[2] == ":latest"):
-			return hint.With(a.errorf(field("images", key), "image %s has no exact version", ref), "give a tag other than latest, or a digest")
+			errs = append(errs, hint.With(a.errorf(field("images", key), "image %s has no exact version", ref), "give a tag other than latest, or a digest"))
 		}
 	}
-	return nil
+	return errors.Join(errs...)
+}
+
+// Exact reports whether a reference says which image it means: it has a tag
+// other than latest, or a digest.
+func Exact(ref string) bool {
+	_, version := splitRef(ref)
+	return version != "" && version != ":" && version != ":latest"
 }
 
 // Mirror gives what an environment puts in the place of an image. Keys of the

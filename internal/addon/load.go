@@ -14,6 +14,7 @@ import (
 
 // Load reads and checks the add-on folder that files is the root of. dir is how
 // errors name the folder; its last element is the name that the add-on must have.
+// What is wrong in several places is joined.
 func Load(files fs.FS, dir string) (*Addon, error) {
 	data, err := fs.ReadFile(files, MetadataFile)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -36,10 +37,8 @@ func Load(files fs.FS, dir string) (*Addon, error) {
 	for owner, ask := range a.asked {
 		a.asked[owner], _ = normalise(ask).(map[string]any)
 	}
-	if err := a.check(); err != nil {
-		return nil, err
-	}
-	if a.schema, err = loadSchema(files, dir); err != nil {
+	a.schema, err = loadSchema(files, dir)
+	if err := errors.Join(a.check(), err); err != nil {
 		return nil, err
 	}
 	return a, nil
@@ -70,35 +69,32 @@ func (a *Addon) check() error {
 	case !dnsLabel.MatchString(a.Namespace):
 		return a.errorf(field("namespace"), "%q cannot name a namespace", a.Namespace)
 	}
-	for _, check := range []func() error{a.checkNeeds, a.checkImages, a.checkTokens, a.checkReady, a.checkRules, a.checkHooks} {
-		if err := check(); err != nil {
-			return err
-		}
-	}
-	return nil
+	return errors.Join(a.checkNeeds(), a.checkImages(), a.checkTokens(), a.checkReady(), a.checkRules(), a.checkHooks())
 }
 
 func (a *Addon) checkNeeds() error {
+	var errs []error
 	seen := make(map[string]bool)
 	for i, need := range a.Needs {
 		switch {
 		case need == a.Name:
-			return a.errorf(field("needs", i), "%s needs itself", a.Name)
+			errs = append(errs, a.errorf(field("needs", i), "%s needs itself", a.Name))
 		case seen[need]:
-			return a.errorf(field("needs", i), "%s is needed twice", need)
+			errs = append(errs, a.errorf(field("needs", i), "%s is needed twice", need))
 		case !dnsLabel.MatchString(need):
-			return a.errorf(field("needs", i), "%q cannot name an add-on", need)
+			errs = append(errs, a.errorf(field("needs", i), "%q cannot name an add-on", need))
 		}
 		seen[need] = true
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 func (a *Addon) checkHooks() error {
+	var errs []error
 	for i, hook := range a.Hooks {
 		if !hookName.MatchString(hook.Use) {
-			return a.errorf(field("hooks", i, "use"), "%q cannot name a hook", hook.Use)
+			errs = append(errs, a.errorf(field("hooks", i, "use"), "%q cannot name a hook", hook.Use))
 		}
 	}
-	return nil
+	return errors.Join(errs...)
 }

@@ -27,7 +27,7 @@ const schema = `{
 const defaults = header + "values: {replicas: 3, holders: [], storage: {size: 1Gi, className: fast}}\n"
 
 func TestMerge(t *testing.T) {
-	a := mustLoad(t, "addon.yaml", defaults, schemaFile, schema)
+	a := mustLoad(t, "addon.yaml", defaults, SchemaFile, schema)
 	got, err := a.Merge(map[string]any{
 		"domain": "example.org", "replicas": json.Number("5"),
 		"storage": map[any]any{"size": "2Gi"}, "holders": []any{map[string]any{"operator": "a", "shares": 2.0}},
@@ -50,7 +50,7 @@ func TestMerge(t *testing.T) {
 
 // A wrong value is named by its path, so that the caller can point at its line.
 func TestMergeErrors(t *testing.T) {
-	a := mustLoad(t, "addon.yaml", defaults, schemaFile, schema)
+	a := mustLoad(t, "addon.yaml", defaults, SchemaFile, schema)
 	type values = map[string]any
 	tests := []struct {
 		name   string
@@ -102,7 +102,7 @@ func TestSchemaErrors(t *testing.T) {
 		`{"$ref": "http://x"}`: "addons/demo/values.schema.json: failing loading \"http://x\": a schema cannot refer to http://x: only to itself",
 		`{"type": "intger"}`:   "",
 	} {
-		_, err := Load(folder(schemaFile, content), "addons/demo")
+		_, err := Load(folder(SchemaFile, content), "addons/demo")
 		if err == nil || want != "" && err.Error() != want {
 			t.Errorf("%s: %v", content, err)
 		}

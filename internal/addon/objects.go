@@ -19,7 +19,9 @@ type Object struct {
 	File string
 	Line int // 0 for what the folder as a whole gave
 
-	generated bool // a Namespace that no manifest asked for
+	generated bool  // a Namespace that no manifest asked for
+	text      *text // nil unless places of fields are wanted
+	items     []int // which item of a List it is, and of Lists in it
 }
 
 // Where is "file:line", or the file alone.

@@ -29,28 +29,35 @@ type Input struct {
 	Environment string
 	Images      map[string]string // the environment's mirrors, see Mirror
 	Tokens      Tokens
+	Places      bool // keep what Object.Place needs: for checks, not for thousands of objects
 }
 
 // Render gives the objects of an add-on in the order in which they are to be
 // applied, labelled, in their namespace, each once. The same input gives the
-// same objects. Errors carry file and line of the template and never a secret.
+// same objects. Errors carry file and line of the template and never a secret;
+// those of several manifests are joined. With Places, the objects of the manifests
+// that are in order come beside the error.
 func Render(in Input) ([]Object, error) {
 	r := &renderer{Input: in}
 	if err := r.parse(); err != nil {
 		return nil, r.scrub(err)
 	}
 	var objects []Object
+	var errs []error
 	for _, file := range r.manifests {
 		found, err := r.renderFile(file)
 		if err != nil {
-			return nil, r.scrub(err)
+			errs = append(errs, r.scrub(err))
 		}
 		objects = append(objects, found...)
 	}
-	if err := r.finish(&objects); err != nil {
-		return nil, r.scrub(err)
+	if len(errs) > 0 && !in.Places {
+		return nil, errors.Join(errs...)
 	}
-	return objects, nil
+	if err := r.finish(&objects); err != nil {
+		return nil, errors.Join(append(errs, r.scrub(err))...)
+	}
+	return objects, errors.Join(errs...)
 }
 
 type renderer struct {
@@ -134,5 +141,5 @@ func (r *renderer) renderFile(name string) ([]Object, error) {
 		}
 		return nil, hint.With(explained, "%s", missingHint(err, r.Values))
 	}
-	return parseDocuments(out)
+	return parseDocuments(out, r.Places)
 }

@@ -3,6 +3,7 @@
 package addon
 
 import (
+	"errors"
 	"regexp"
 	"strings"
 	"time"
@@ -13,31 +14,32 @@ import (
 const defaultTimeout = 5 * time.Minute
 
 func (a *Addon) checkReady() error {
+	var errs []error
 	a.Ready.Timeout = defaultTimeout
 	if err := a.duration(&a.Ready.Timeout, a.Ready.Within, "ready", "timeout"); err != nil {
-		return err
+		errs = append(errs, err)
 	}
 	for i, skip := range a.Ready.Skip {
 		if kind, name, ok := strings.Cut(skip, "/"); !ok || kind == "" || name == "" || strings.Contains(name, "/") {
-			return hint.With(a.errorf(field("ready", "skip", i), "%q does not name an object", skip), `write kind and name: "StatefulSet/web"`)
+			errs = append(errs, hint.With(a.errorf(field("ready", "skip", i), "%q does not name an object", skip), `write kind and name: "StatefulSet/web"`))
 		}
 	}
 	for i := range a.Ready.Objects {
 		o := &a.Ready.Objects[i]
 		if err := a.checkPattern(o.Object, "ready", "objects", i, "object"); err != nil {
-			return err
+			errs = append(errs, err)
 		}
 		if err := a.duration(&o.Timeout, o.Within, "ready", "objects", i, "timeout"); err != nil {
-			return err
+			errs = append(errs, err)
 		}
 		if err := a.checkPath(o.Field, "ready", "objects", i, "field"); o.Field != "" && err != nil {
-			return err
+			errs = append(errs, err)
 		}
 		if (o.Field == "") != (o.Is == "") {
-			return hint.With(a.errorf(field("ready", "objects", i), "field and is belong together"), "write field: status.phase and is: Ready, or neither")
+			errs = append(errs, hint.With(a.errorf(field("ready", "objects", i), "field and is belong together"), "write field: status.phase and is: Ready, or neither"))
 		}
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 // duration reads text into d; an empty text leaves it as it is.
@@ -55,30 +57,31 @@ func (a *Addon) duration(d *time.Duration, text string, at ...any) error {
 
 // checkRules checks how objects are to be treated.
 func (a *Addon) checkRules() error {
+	var errs []error
 	for i, pattern := range a.Replace {
 		if err := a.checkPattern(pattern, "replace", i); err != nil {
-			return err
+			errs = append(errs, err)
 		}
 	}
 	for i, pattern := range a.Protect {
 		if err := a.checkPattern(pattern, "protect", i); err != nil {
-			return err
+			errs = append(errs, err)
 		}
 	}
 	for i, ignore := range a.Ignore {
 		if err := a.checkPattern(ignore.Object, "ignore", i, "object"); err != nil {
-			return err
+			errs = append(errs, err)
 		}
 		if len(ignore.Fields) == 0 {
-			return a.errorf(field("ignore", i), "%s: no fields to ignore", ignore.Object)
+			errs = append(errs, a.errorf(field("ignore", i), "%s: no fields to ignore", ignore.Object))
 		}
 		for j, path := range ignore.Fields {
 			if err := a.checkPath(path, "ignore", i, "fields", j); err != nil {
-				return err
+				errs = append(errs, err)
 			}
 		}
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 var (

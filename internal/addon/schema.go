@@ -20,11 +20,11 @@ func (noLoader) Load(url string) (any, error) {
 }
 
 func loadSchema(files fs.FS, dir string) (*jsonschema.Schema, error) {
-	data, err := fs.ReadFile(files, schemaFile)
+	data, err := fs.ReadFile(files, SchemaFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
-	name := dir + "/" + schemaFile
+	name := dir + "/" + SchemaFile
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", name, err)
 	}
@@ -39,10 +39,10 @@ func loadSchema(files fs.FS, dir string) (*jsonschema.Schema, error) {
 	}
 	compiler := jsonschema.NewCompiler()
 	compiler.UseLoader(noLoader{})
-	if err := compiler.AddResource("clusterup:///"+schemaFile, document); err != nil {
+	if err := compiler.AddResource("clusterup:///"+SchemaFile, document); err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	schema, err := compiler.Compile("clusterup:///" + schemaFile)
+	schema, err := compiler.Compile("clusterup:///" + SchemaFile)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %s", name, strings.ReplaceAll(err.Error(), "\n", " "))
 	}

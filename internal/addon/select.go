@@ -3,6 +3,7 @@
 package addon
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -107,4 +108,17 @@ func checkAuthorities(addons []*Addon) error {
 		}
 	}
 	return nil
+}
+
+// CheckAuthorities checks the certificates of one add-on whose authority belongs
+// to one that it needs.
+func (c *Catalog) CheckAuthorities(a *Addon) error {
+	var errs []error
+	for i, token := range a.Tokens {
+		owner, name, _ := strings.Cut(token.CA, "/")
+		if needed, err := c.Get(owner); err == nil && owner != a.Name {
+			errs = append(errs, a.checkIssuer(field("tokens", i, "ca"), token, needed, name))
+		}
+	}
+	return errors.Join(errs...)
 }

@@ -3,6 +3,7 @@
 package addon
 
 import (
+	"errors"
 	"slices"
 	"strings"
 
@@ -11,6 +12,7 @@ import (
 )
 
 func (a *Addon) checkTokens() error {
+	var errs []error
 	kinds := make(map[string]bool)
 	for _, kind := range secret.Kinds() {
 		kinds[string(kind)] = true
@@ -23,24 +25,24 @@ func (a *Addon) checkTokens() error {
 		}
 		switch {
 		case !dnsLabel.MatchString(token.Name):
-			return a.errorf(field("tokens", i, "name"), "%q cannot name a token", token.Name)
+			errs = append(errs, a.errorf(field("tokens", i, "name"), "%q cannot name a token", token.Name))
 		case seen[token.Name]:
-			return a.errorf(field("tokens", i, "name"), "token %s is listed twice", token.Name)
+			errs = append(errs, a.errorf(field("tokens", i, "name"), "token %s is listed twice", token.Name))
 		case !kinds[token.Kind]:
-			return hint.With(a.errorf(field("tokens", i, "kind"), "token %s is of the unknown kind %q", token.Name, token.Kind), "%s", suggest(token.Kind, kinds))
+			errs = append(errs, hint.With(a.errorf(field("tokens", i, "kind"), "token %s is of the unknown kind %q", token.Name, token.Kind), "%s", suggest(token.Kind, kinds)))
 		case token.Kind == "cert" && token.CA == "":
-			return hint.With(a.errorf(field("tokens", i), "the certificate %s has no ca", token.Name), "name a token of kind ca")
+			errs = append(errs, hint.With(a.errorf(field("tokens", i), "the certificate %s has no ca", token.Name), "name a token of kind ca"))
 		case token.Kind != "cert" && (token.CA != "" || len(token.DNS)+len(token.IPs) > 0 || token.Server || token.Client):
-			return a.errorf(field("tokens", i), "token %s is no certificate, and has fields of one", token.Name)
+			errs = append(errs, a.errorf(field("tokens", i), "token %s is no certificate, and has fields of one", token.Name))
 		case token.Length < 0:
-			return a.errorf(field("tokens", i, "length"), "the length of token %s is negative", token.Name)
+			errs = append(errs, a.errorf(field("tokens", i, "length"), "the length of token %s is negative", token.Name))
 		}
 		seen[token.Name] = true
 		if err := a.checkCA(i); err != nil {
-			return err
+			errs = append(errs, err)
 		}
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 // checkCA checks the authority of a certificate as far as this folder shows it;

@@ -21,6 +21,8 @@ type ValueError struct {
 	Path  []any // from the root of the values: string keys and int indexes
 	Msg   string
 	Hint  string // for whoever attaches it
+
+	Missing bool // it has no default, and an environment has to give it
 }
 
 func (e *ValueError) Error() string {
@@ -95,8 +97,9 @@ func (a *Addon) leaves(e *jsonschema.ValidationError, merged map[string]any) []e
 		}
 		return errs
 	}
+	_, missing := e.ErrorKind.(*kind.Required)
 	printer := message.NewPrinter(language.English)
-	return []error{&ValueError{Addon: a.Name, Path: at, Msg: e.ErrorKind.LocalizedString(printer)}}
+	return []error{&ValueError{Addon: a.Name, Path: at, Msg: e.ErrorKind.LocalizedString(printer), Missing: missing}}
 }
 
 // typedPath turns a JSON pointer's steps into keys and indexes.

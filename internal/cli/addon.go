@@ -15,7 +15,7 @@ import (
 
 func newAddon(s Streams, f *flags) *cobra.Command {
 	return newGroup("addon", "Add-on folders: list, make and check them",
-		newAddonList(s, f),
+		newAddonList(s, f), newAddonLint(s, f),
 	)
 }
 

@@ -30,6 +30,8 @@ var allowed = map[string][]string{ //nolint:gochecknoglobals // a table
 	"internal/store":                 {"internal/converge", "internal/hint", "internal/secret"},
 	"internal/terraform":             {"internal/converge", "internal/hint", "internal/secret"},
 	"internal/addon":                 {"internal/hint", "internal/secret", "internal/strictyaml", "templates"},
+	"internal/addon/lint":            {"internal/addon", "internal/apischema", "internal/crd", "internal/hint", "internal/secret", "internal/strictyaml"},
+	"internal/apischema":             {"internal/strictyaml"},
 	"internal/release":               {"internal/converge", "internal/hint", "internal/secret", "internal/store"},
 	"internal/journal":               {"internal/store"},
 	"internal/kube":                  {"internal/converge", "internal/crd", "internal/hint", "internal/secret"},
