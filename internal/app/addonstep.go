@@ -79,10 +79,14 @@ func (s *Session) apply(name string) converge.Step {
 			if err != nil {
 				return converge.Plan{}, err
 			}
-			plan, err := cluster.Plan(ctx, part.Objects, s.planOptions(part.Rules, coming))
+			seen := s.observed(ctx, name)
+			options := s.planOptions(part.Rules, coming)
+			options.Observed = seen.Observed
+			plan, err := cluster.Plan(ctx, part.Objects, options)
 			if err != nil {
 				return converge.Plan{}, err
 			}
+			s.keepObserved(ctx, seen)
 			p := converge.Plan{Changes: plan.Changes(), Basis: plan}
 			if _, err := s.staged(ctx); errors.Is(err, converge.ErrNotYet) && !p.Empty() {
 				p.After = stage
@@ -101,6 +105,7 @@ func (s *Session) apply(name string) converge.Step {
 			if err != nil {
 				return err
 			}
+			defer func() { s.keepObserved(ctx, s.observed(ctx, name)) }()
 			return cluster.Apply(ctx, plan)
 		},
 		destroy: func(ctx context.Context) error {

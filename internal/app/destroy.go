@@ -27,6 +27,9 @@ func (s *Session) Destroy(ctx context.Context, purge bool, observe func(converge
 	if err != nil {
 		return "", err
 	}
+	if err := s.forgetObserved(ctx); err != nil {
+		return "", fmt.Errorf("forgetting what was seen of the cluster: %w", err)
+	}
 	left := "tokens, releases and key shares stay in the bucket (--purge deletes them)"
 	switch {
 	case s.whole == nil:
@@ -56,7 +59,7 @@ func own(key string) bool {
 	if !inFolder {
 		return slices.Contains([]string{bindingKey, "current.json"}, key)
 	}
-	folders := []string{"terraform", "tokens", "objects", "releases", "attempts", "runs", "vault", "keys"}
+	folders := []string{"terraform", "tokens", "objects", "releases", "attempts", "runs", "vault", "keys", "observed"}
 	return rest != "" && slices.Contains(folders, family)
 }
 

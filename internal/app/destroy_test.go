@@ -15,7 +15,8 @@ func TestOwnKeysAreTheOnesThatClusterupWrites(t *testing.T) {
 	for key, want := range map[string]bool{
 		"terraform/state.tfstate": true, "tokens/vault/ca/000001.age": true, "keys/n/me-1.age": true,
 		"current.json": true, "cluster.json": true, "releases/ab.json": true,
-		store.LockKey: false, "prod/tokens/vault/ca/000001.age": false, "notes.txt": false, "keys": false, "keys/": false,
+		"observed/u/demo.json": true,
+		store.LockKey:          false, "prod/tokens/vault/ca/000001.age": false, "notes.txt": false, "keys": false, "keys/": false,
 	} {
 		if got := own(key); got != want {
 			t.Errorf("own(%q) is %t, want %t", key, got, want)

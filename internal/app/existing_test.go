@@ -40,6 +40,7 @@ func TestExisting(t *testing.T) {
 		{"first", firstRun},
 		{"secret", secretStays},
 		{"drift", drift},
+		{"observed", observedKept},
 		{"change", change},
 		{"version", newVersion},
 		{"died", died},

@@ -43,6 +43,7 @@ type Session struct {
 	hooked      map[string][][]converge.Item // by add-on: the steps of each of its hooks
 	reports     map[string][]report          // by add-on: what its hooks look after
 	closers     []func()
+	seen        observations
 	planning    atomic.Pointer[later[release.Inventory]] // while all steps are planned
 
 	journal      *journal.Writer // while something is changed

@@ -43,11 +43,23 @@ func ReadObserved(data []byte, cluster string, k secret.Value) *Observed {
 	return o
 }
 
-// Learned reports whether Bytes would give something else than was read.
-func (o *Observed) Learned() bool {
+// Save calls put with what ReadObserved reads, if that is something else than what was
+// read or saved last.
+func (o *Observed) Save(put func(data []byte) error) error {
 	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.learned && !o.key.IsZero()
+	learned := o.learned
+	o.learned = false
+	o.mu.Unlock()
+	if !learned || o.key.IsZero() {
+		return nil
+	}
+	err := put(o.Bytes())
+	if err != nil {
+		o.mu.Lock()
+		o.learned = true
+		o.mu.Unlock()
+	}
+	return err
 }
 
 // served begins a plan: records that another version of the API server made do not

@@ -4,6 +4,7 @@ package kube
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"reflect"
 	"strings"
@@ -31,8 +32,17 @@ func TestObservedStored(t *testing.T) {
 	if !reflect.DeepEqual(back.records, o.records) || back.server != o.server || !reflect.DeepEqual(back.schemas, o.schemas) {
 		t.Errorf("read %+v", back)
 	}
-	if !o.Learned() || back.Learned() || string(back.Bytes()) != string(data) {
+	saves := func(o *Observed, fails error) (times int) {
+		if err := o.Save(func([]byte) error { times++; return fails }); !errors.Is(err, fails) {
+			t.Error(err)
+		}
+		return times
+	}
+	if string(back.Bytes()) != string(data) || saves(back, nil) != 0 {
 		t.Error("what was only read has changed")
+	}
+	if saves(o, errors.ErrUnsupported) != 1 || saves(o, nil) != 1 || saves(o, nil) != 0 {
+		t.Error("what is new is not saved once")
 	}
 	damaged := map[string]*Observed{
 		"another cluster": ReadObserved(data, "there", observedKey),
@@ -49,7 +59,7 @@ func TestObservedStored(t *testing.T) {
 		damaged[fmt.Sprint("byte ", i)] = ReadObserved(flipped, "here", observedKey)
 	}
 	for name, o := range damaged {
-		if len(o.records) != 0 || o.Learned() {
+		if len(o.records) != 0 || o.learned {
 			t.Errorf("%s: read %+v", name, o.records)
 		}
 	}
