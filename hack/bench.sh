@@ -8,9 +8,10 @@
 #   SIZES="500 1000 5000"          numbers of objects; with 10000 also the growth
 #   PROFILES="configmaps mixed"    which kinds
 #   ROUNDS=3                       runs of each; the medians count
-#   KUBECTL=1000                   up to how many objects kubectl takes part: a number, all or none
+#   KUBECTL=all                    up to how many objects kubectl takes part: a number, all or none
 #   HELM=none                      leaves Helm out, which takes minutes to build
 #   LIMIT=600                      seconds that one run of a tool may take
+#   BENCH_PROFILES=FOLDER          keeps CPU profiles of the library tools, clusterup's engine too
 #   GATE=1                         exit code 1 when a goal is missed
 set -euo pipefail
 export LC_ALL=C
@@ -19,7 +20,7 @@ export HOME=${HOME:-~} CGO_ENABLED=0
 export GOFLAGS="${GOFLAGS:-} -buildvcs=false"
 
 export SIZES=${SIZES:-500 1000 5000} PROFILES=${PROFILES:-configmaps mixed} ROUNDS=${ROUNDS:-3}
-export KUBECTL=${KUBECTL:-1000} LIMIT=${LIMIT:-600} GATE=${GATE:-}
+export KUBECTL=${KUBECTL:-all} LIMIT=${LIMIT:-600} GATE=${GATE:-}
 CLUSTERUP_SERVERS=$(realpath "${CLUSTERUP_SERVERS:-bin/servers}")
 export CLUSTERUP_SERVERS CLUSTERUP_REQUIRE_SERVERS=1
 if [[ ! -x bin/clusterup || ! -e $CLUSTERUP_SERVERS/bin/kube-apiserver ]]; then

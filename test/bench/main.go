@@ -56,8 +56,8 @@ func main() {
 	}
 }
 
-// run carries out `TOOL KUBECONFIG NAMESPACE OBJECTS MEMORY`. BENCH_PROFILE names a
-// file for a CPU profile.
+// run carries out `TOOL KUBECONFIG NAMESPACE OBJECTS MEMORY`. BENCH_PROFILES names
+// a folder for CPU profiles.
 func run(ctx context.Context, args []string, stdout io.Writer) error {
 	if len(args) != 5 || tools[args[0]] == nil {
 		return errors.New("usage: bench TOOL KUBECONFIG NAMESPACE OBJECTS MEMORY")
@@ -67,8 +67,8 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 		return err
 	}
 	j := &job{kubeconfig: args[1], namespace: args[2], objects: objects, memory: args[4]}
-	if path := os.Getenv("BENCH_PROFILE"); path != "" {
-		file, err := os.Create(path)
+	if dir := os.Getenv("BENCH_PROFILES"); dir != "" {
+		file, err := os.CreateTemp(dir, args[0]+"-*.pprof")
 		if err != nil {
 			return err
 		}
