@@ -9,6 +9,7 @@
 #   PROFILES="configmaps mixed"    which kinds
 #   ROUNDS=3                       runs of each; the medians count
 #   KUBECTL=all                    up to how many objects kubectl takes part: a number, all or none
+#   TOOLS="bare engine"            only these of bare, engine, create, flux, helm and kubectl
 #   HELM=none                      leaves Helm out, which takes minutes to build
 #   LIMIT=600                      seconds that one run of a tool may take
 #   BENCH_PROFILES=FOLDER          keeps CPU profiles of the library tools, clusterup's engine too

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"testing"
 )
 
@@ -16,7 +17,7 @@ type operation func(ctx context.Context, p *place) (result, error)
 // contender is a way to have the objects as they are wanted.
 type contender struct {
 	name    string // its row
-	short   string // in the name of its namespaces
+	short   string // in TOOLS, and in the name of its namespaces
 	apply   operation
 	look    string // the row of the command that only looks; "" for none
 	lookRun operation
@@ -66,7 +67,7 @@ func contenders(w *world) []contender {
 			look: "`kubectl diff --server-side`", lookRun: w.kubectlDiff, upTo: w.kubectl,
 		})
 	}
-	return all
+	return slices.DeleteFunc(all, func(c contender) bool { return len(w.tools) > 0 && !slices.Contains(w.tools, c.short) })
 }
 
 // tool runs one of this program's own in a process of its own.

@@ -59,25 +59,32 @@ func (r *report) goals(out *strings.Builder) []string {
 
 func (t *table) goals() []goal {
 	name := func(what string) string { return fmt.Sprintf("%s, %d %s", what, t.size, t.profile) }
+	kinds := float64(len(profiles()[t.profile]))
 	var all []goal
-	if bare := t.seconds(rowBare, first); bare > 0 {
+	if bare := t.seconds(rowBare, first); bare > 0 && t.ran(rowEngine) {
 		all = append(all, goal{name("first apply : bare client"), t.seconds(rowEngine, first) / bare, goalFirst, ""})
 	}
 	if list := t.seconds(rowMetadata, again); list > 0 {
 		all = append(all, goal{name("nothing to do : one LIST"), t.seconds(rowEngine, again) / list, goalAgain, ""})
 	}
-	kinds := float64(len(profiles()[t.profile]))
-	all = append(all,
-		goal{name("requests with nothing to do, engine"), float64(t.requests[rowEngine].total()), goalRequests + goalRequestsKind*kinds, ""},
-		goal{name("requests with nothing to do, `create`"), float64(t.requests[rowCreate].total()), goalRequestsCommand + goalRequestsKind*kinds, ""})
-	if t.size <= goalSize {
+	if t.ran(rowEngine) {
+		requests := float64(t.requests[rowEngine].total())
+		all = append(all, goal{name("requests with nothing to do, engine"), requests, goalRequests + goalRequestsKind*kinds, ""})
+	}
+	if t.ran(rowCreate) {
+		requests := float64(t.requests[rowCreate].total())
+		all = append(all, goal{name("requests with nothing to do, `create`"), requests, goalRequestsCommand + goalRequestsKind*kinds, ""})
+	}
+	if t.size > goalSize {
+		return all
+	}
+	if t.ran(rowEngine) {
 		all = append(all,
-			goal{name("one drifted object found and named"), median(t.row(rowEngine).found), goalFound, " s"},
-			goal{name("memory of the engine"), float64(t.row(rowEngine).peakKB) * 1024 / 1e6, goalMemory, " MB"},
-			goal{
-				name("memory of `clusterup create` and `diff`"),
-				float64(max(t.row(rowCreate).peakKB, t.row(rowDiff).peakKB)) * 1024 / 1e6, goalMemory, " MB",
-			})
+			goal{name("one drifted object found and named"), median(t.look(rowEngine).found), goalFound, " s"},
+			goal{name("memory of the engine"), t.peak(rowEngine), goalMemory, " MB"})
+	}
+	if t.ran(rowCreate) {
+		all = append(all, goal{name("memory of `create` and `diff`"), max(t.peak(rowCreate), t.peak(rowDiff)), goalMemory, " MB"})
 	}
 	return all
 }

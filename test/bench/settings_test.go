@@ -13,6 +13,7 @@ import (
 // settings are what is measured: from the environment, see hack/bench.sh.
 type settings struct {
 	profiles []string
+	tools    []string // the short names of those that take part; none means all
 	sizes    []int
 	rounds   int
 	limit    time.Duration // of one run of a tool
@@ -26,6 +27,7 @@ func readSettings(t *testing.T) settings {
 	t.Helper()
 	s := settings{
 		profiles: strings.Fields(variable("PROFILES", "configmaps mixed")),
+		tools:    strings.Fields(os.Getenv("TOOLS")),
 		rounds:   number(t, variable("ROUNDS", "1")),
 		limit:    time.Duration(number(t, variable("LIMIT", "600"))) * time.Second,
 		helm:     os.Getenv("BENCH_HELM"),

@@ -61,7 +61,7 @@ func (t *table) fail(name string, c column, why string) {
 	t.row(name).failed[c] = strings.ReplaceAll(why, "|", "/")
 }
 
-func (t *table) failed(name string) bool { return t.row(name).failed != [columns]string{} }
+func (t *table) failed(name string) bool { return t.look(name).failed != [columns]string{} }
 
 // median is 0 where nothing was measured.
 func median(values []float64) float64 {
@@ -72,8 +72,24 @@ func median(values []float64) float64 {
 	return (sorted[(len(sorted)-1)/2] + sorted[len(sorted)/2]) / 2
 }
 
+// ran tells whether a row took part.
+func (t *table) ran(name string) bool {
+	return slices.ContainsFunc(t.rows, func(r *row) bool { return r.name == name })
+}
+
+// look gives a row to read; an empty one where it did not take part.
+func (t *table) look(name string) *row {
+	if t.ran(name) {
+		return t.row(name)
+	}
+	return &row{}
+}
+
+// peak is the most memory of a row in MB.
+func (t *table) peak(name string) float64 { return float64(t.look(name).peakKB) * 1024 / 1e6 }
+
 // seconds gives the median of a column; 0 where there is none.
-func (t *table) seconds(name string, c column) float64 { return median(t.row(name).values[c]) }
+func (t *table) seconds(name string, c column) float64 { return median(t.look(name).values[c]) }
 
 // markdown is the table as it stands in docs/benchmarks.md.
 func (t *table) markdown(out *strings.Builder) {
