@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -33,7 +34,7 @@ const (
 // with the AWS account that the user's shell is set up for: of the environment
 // only AWS_CA_BUNDLE counts there.
 func (c Config) sdk(ctx context.Context) (aws.Config, error) {
-	client := httpClient()
+	client := sharedClient()
 	file := c.CAFile
 	if file == "" && c.AccessKey != "" {
 		file = os.Getenv("AWS_CA_BUNDLE")
@@ -88,7 +89,10 @@ func readRoots(file string) (*x509.CertPool, error) {
 	return roots, nil
 }
 
-func httpClient() *awshttp.BuildableClient {
+// sharedClient is the one client of the process: whoever opens a store again and
+// again, as a loop does, goes on with the connections that are open. Options make
+// another one of it, and leave it as it is.
+var sharedClient = sync.OnceValue(func() *awshttp.BuildableClient {
 	return awshttp.NewBuildableClient().
 		WithTimeout(wholeTimeout).
 		WithDialerOptions(func(d *net.Dialer) { d.Timeout = dialTimeout }).
@@ -96,7 +100,7 @@ func httpClient() *awshttp.BuildableClient {
 			t.MaxIdleConns, t.MaxIdleConnsPerHost = connections, connections
 			t.ResponseHeaderTimeout = replyTimeout
 		})
-}
+})
 
 // retryer also retries the answer that two conditional writes met: neither is
 // refused by it, and one of them will find its condition broken next time. The
