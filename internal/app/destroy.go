@@ -19,7 +19,7 @@ import (
 // Destroy removes the environment, the last step first, and says what is left.
 // Tokens, releases and key shares stay in the bucket unless purge is set.
 func (s *Session) Destroy(ctx context.Context, purge bool, observe func(converge.Event)) (string, error) {
-	end := s.begin(ctx, nil)
+	end := s.begin(ctx, "", nil)
 	results, err := converge.Runner{Observe: observe}.Destroy(ctx, s.steps())
 	if err != nil || !purge { // a purge takes the journal along
 		end(ctx, results, err)

@@ -12,18 +12,17 @@ import (
 	"clusterup.dev/clusterup/internal/store"
 )
 
-// begin writes to the journal that a run starts to change something, and gives
-// what writes its end. A journal that cannot be written fails no run.
-func (s *Session) begin(ctx context.Context, planned []converge.Planned) (end func(ctx context.Context, results []converge.Result, err error)) {
+// begin writes to the journal that a run starts to change something, for a release if
+// there is one, and gives what writes its end. A journal that cannot be written fails no
+// run.
+func (s *Session) begin(ctx context.Context, digest string, planned []converge.Planned) (end func(ctx context.Context, results []converge.Result, err error)) {
 	if s.whole == nil {
 		return func(context.Context, []converge.Result, error) {}
 	}
-	start, begun := journal.Start{Operation: s.options.Operation, Version: s.options.Version, Plan: counts(planned)}, time.Now()
+	begun := time.Now()
+	start := journal.Start{Operation: s.options.Operation, Version: s.options.Version, Release: digest, Plan: counts(planned)}
 	if s.lease != nil {
 		start.Fence = s.lease.Fence()
-	}
-	if want, err := s.rendered(ctx); err == nil {
-		start.Release = want.Digest
 	}
 	writer, err := journal.Begin(ctx, s.bucket, start)
 	s.journal = writer

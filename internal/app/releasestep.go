@@ -57,7 +57,7 @@ func (s *Session) stage() converge.Step {
 				return converge.Plan{}, err
 			}
 			inventory, err := s.inventory(ctx)
-			if err != nil || holds(inventory, want) {
+			if err != nil || inventory.Knows(want.Digest) {
 				return converge.Plan{}, err
 			}
 			p.Changes[0].Action, p.Changes[0].Note = converge.Update, "attempted again"
@@ -80,20 +80,6 @@ func (s *Session) stage() converge.Step {
 		},
 		destroy: s.forgetRelease,
 	}
-}
-
-// holds reports whether everything of the release is known to the inventory.
-func holds(inventory release.Inventory, r *release.Release) bool {
-	known := make(map[release.Ref]bool, len(inventory.Refs))
-	for _, ref := range inventory.Refs {
-		known[ref] = true
-	}
-	for _, ref := range r.Refs() {
-		if !known[ref] {
-			return false
-		}
-	}
-	return true
 }
 
 // forgetRelease records that nothing of any release is left in the cluster.

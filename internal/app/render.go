@@ -72,11 +72,9 @@ func (s *Session) wanted(ctx context.Context) (*release.Release, error) {
 		if err := addon.CheckSecrets(sets[i], others[i]); err != nil {
 			return nil, err
 		}
-		part := release.Part{Addon: c.Name, Version: c.Version, Rules: rulesOf(c.Addon), Objects: plain(sets[i]), Tokens: map[release.Ref][]string{}}
-		for j, keys := range addon.TokenKeys(sets[i], others[i]) {
-			if len(keys) > 0 {
-				part.Tokens[release.RefOf(c.Name, part.Objects[j])] = keys
-			}
+		part := release.Part{
+			Addon: c.Name, Version: c.Version, Rules: rulesOf(c.Addon), Objects: plain(sets[i]),
+			Tokens: tokenKeys(c.Name, sets[i], others[i], tokens),
 		}
 		parts = append(parts, part)
 	}

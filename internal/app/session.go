@@ -183,7 +183,11 @@ func (s *Session) Apply(ctx context.Context, planned []converge.Planned, observe
 	if !slices.ContainsFunc(planned, converge.Planned.Pending) {
 		return converge.Runner{Observe: observe}.Apply(ctx, planned)
 	}
-	end := s.begin(ctx, planned)
+	digest := ""
+	if want, err := s.rendered(ctx); err == nil {
+		digest = want.Digest
+	}
+	end := s.begin(ctx, digest, planned)
 	results, err := converge.Runner{Observe: observe}.Apply(ctx, planned)
 	end(ctx, results, err)
 	return results, err

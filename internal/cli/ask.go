@@ -4,7 +4,6 @@ package cli
 
 import (
 	"bufio"
-	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -41,8 +40,4 @@ func ask(s Streams, question, flag string) (string, error) {
 		return "", fmt.Errorf("reading the answer: %w", err)
 	}
 	return strings.TrimSpace(line), nil
-}
-
-func interrupted(ctx context.Context, name string) error {
-	return hint.With(fmt.Errorf("stopped: %w", context.Cause(ctx)), "run it again: it goes on from here (`clusterup create %s`)", name)
 }

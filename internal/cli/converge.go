@@ -92,6 +92,7 @@ type run struct {
 	operation string
 	only      string
 	ask       bool
+	prepare   func(ctx context.Context, session *app.Session) error // nil: nothing is to be done before it is planned
 }
 
 // converge plans, asks where that is wanted, carries the plan out, and ends with
@@ -109,12 +110,23 @@ func (f *flags) converge(ctx context.Context, s Streams, name string, r run) err
 	}
 	defer session.Close()
 	ctx = session.Context()
+	if r.prepare != nil {
+		if err := r.prepare(ctx, session); err != nil {
+			return err
+		}
+	}
 	planned, planErr := session.Plan(ctx, r.only)
 	if !pending(planned) {
 		if planErr != nil {
 			return planErr
 		}
-		return f.settled(s, a, time.Since(start))
+		return f.settled(ctx, s, session, time.Since(start))
+	}
+	if err := session.Allowed(planned); err != nil {
+		if r.ask || r.prepare != nil { // diff would not show the plan of a rollback
+			output.Plan(s.Err, planned)
+		}
+		return err
 	}
 	if r.ask {
 		if err := f.confirmPlan(s, planned); err != nil {
@@ -127,17 +139,26 @@ func (f *flags) converge(ctx context.Context, s Streams, name string, r run) err
 	results, err := session.Apply(ctx, planned, progress.Event)
 	progress.End()
 	if err != nil && ctx.Err() != nil {
-		return errors.Join(err, interrupted(ctx, a.Name()))
+		return &underWay{steps: err, cause: context.Cause(ctx)}
 	}
 	return errors.Join(err, f.finish(ctx, s, session, results, time.Since(start)))
 }
 
-func (f *flags) settled(s Streams, a *app.App, took time.Duration) error {
+func (f *flags) settled(ctx context.Context, s Streams, session *app.Session, took time.Duration) error {
+	next := session.AsksFor(ctx)
 	if f.format == "json" {
-		return writeJSON(s.Out, finished{Environment: a.Name(), Changed: false, Seconds: took.Seconds()})
+		return writeJSON(s.Out, finished{Environment: session.Name(), Changed: false, Seconds: took.Seconds(), Next: next})
 	}
-	_, err := fmt.Fprintf(s.Out, "%s: nothing to do (%s)\n", a.Name(), output.Seconds(took))
-	return err
+	fmt.Fprintf(s.Out, "%s: nothing to do (%s)\n", session.Name(), output.Seconds(took))
+	sayNext(s, next)
+	return nil
+}
+
+// sayNext tells, after a rollback, what the environment's file still asks for.
+func sayNext(s Streams, next string) {
+	if next != "" {
+		fmt.Fprintln(s.Out, next)
+	}
 }
 
 // forever reconciles until the context ends. A run that fails is reported and
@@ -145,11 +166,11 @@ func (f *flags) settled(s Streams, a *app.App, took time.Duration) error {
 func (f *flags) forever(ctx context.Context, s Streams, name string, interval time.Duration) error {
 	for {
 		if err := f.converge(ctx, s, name, run{operation: "reconcile"}); err != nil {
-			report(s.Err, err)
+			report(s.Err, f.orStopped(err))
 		}
 		select {
 		case <-ctx.Done():
-			return context.Cause(ctx)
+			return stoppedBy(context.Cause(ctx))
 		case <-time.After(interval):
 		}
 	}

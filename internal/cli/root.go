@@ -75,26 +75,13 @@ func newRoot(s Streams) *cobra.Command {
 	root.AddCommand(
 		newCreate(s, f), newDiff(s, f), newReconcile(s, f), newStatus(s, f),
 		newKubeconfig(s, f), newRender(s, f), newUnlock(s, f), newDestroy(s, f),
-		newAddon(s, f), newHistory(s, f), newVersion(s, f),
+		newAddon(s, f), newRelease(s, f), newHistory(s, f), newVersion(s, f),
 	)
 	each(root, func(c *cobra.Command) {
 		run := c.RunE
 		c.RunE = func(c *cobra.Command, args []string) error { return f.orStopped(run(c, args)) }
 	})
 	return root
-}
-
-// orStopped says that the run was stopped, instead of what that tore.
-func (f *flags) orStopped(err error) error {
-	var code exitCode
-	if err == nil || f.cause == nil || errors.As(err, &code) {
-		return err
-	}
-	cause := f.cause()
-	if cause == nil || errors.Is(err, cause) {
-		return err
-	}
-	return hint.With(fmt.Errorf("stopped: %w", cause), "run it again: it goes on from here; --timeout gives it longer")
 }
 
 func newVersion(s Streams, f *flags) *cobra.Command {

@@ -30,6 +30,7 @@ type finished struct {
 	Seconds     float64        `json:"seconds"`
 	Steps       []finishedStep `json:"steps,omitempty"`
 	Status      *app.Status    `json:"status,omitempty"`
+	Next        string         `json:"next,omitempty"` // after a rollback: what the environment's file still asks for
 }
 
 type finishedStep struct {
@@ -37,6 +38,7 @@ type finishedStep struct {
 	Outcome converge.Outcome `json:"outcome"`
 	Changes int              `json:"changes"`
 	Seconds float64          `json:"seconds"`
+	Needs   string           `json:"needs,omitempty"` // of a blocked one: the failed step that held it back
 	Error   string           `json:"error,omitempty"`
 }
 
@@ -59,14 +61,14 @@ func (f *flags) writePlan(s Streams, planned []converge.Planned) error {
 	return writeJSON(s.Out, map[string]any{"steps": all})
 }
 
-// finish ends a run that changed something: the state of the environment and
-// the seconds of each step.
+// finish ends a run that changed something: the state of the environment, the
+// seconds of each step, and what failed and held back others.
 func (f *flags) finish(ctx context.Context, s Streams, session *app.Session, results []converge.Result, took time.Duration) error {
 	status := session.Status(ctx)
 	if f.format == "json" {
-		end := finished{Environment: session.Name(), Changed: true, Seconds: took.Seconds(), Status: &status}
+		end := finished{Environment: session.Name(), Changed: true, Seconds: took.Seconds(), Status: &status, Next: session.AsksFor(ctx)}
 		for _, r := range results {
-			one := finishedStep{Step: r.Step, Outcome: r.Outcome, Changes: r.Changes, Seconds: r.Took.Seconds()}
+			one := finishedStep{Step: r.Step, Outcome: r.Outcome, Changes: r.Changes, Seconds: r.Took.Seconds(), Needs: r.Needs}
 			if r.Err != nil {
 				one.Error = r.Err.Error()
 			}
@@ -78,6 +80,8 @@ func (f *flags) finish(ctx context.Context, s Streams, session *app.Session, res
 	output.Rows(s.Out, status.Rows())
 	fmt.Fprintln(s.Out)
 	output.Times(s.Out, results, output.Seconds(took))
+	output.Undone(s.Out, results)
+	sayNext(s, session.AsksFor(ctx))
 	return nil
 }
 

@@ -23,6 +23,7 @@ type Result struct {
 	Outcome Outcome       `json:"outcome"`
 	Changes int           `json:"changes"`
 	Took    time.Duration `json:"tookNanos"`
+	Needs   string        `json:"needs,omitempty"` // of a blocked one: the failed step that held it back
 	Err     error         `json:"-"`
 
 	stirred bool // it, or something that it stands on, changed in this run
@@ -70,7 +71,7 @@ func (r *run) step(ctx context.Context, p Planned) *Result {
 	switch {
 	case blocker != "":
 		r.emit(Event{Step: name, Kind: Blocked, Message: "needs " + blocker})
-		return &Result{Step: name, Outcome: Blocked}
+		return &Result{Step: name, Outcome: Blocked, Needs: r.cause(blocker)}
 	case ctx.Err() != nil:
 		r.emit(Event{Step: name, Kind: Blocked, Message: "not started"})
 		return &Result{Step: name, Outcome: Blocked, Err: stepError(p.Step, context.Cause(ctx))}
@@ -101,6 +102,16 @@ func (r *run) await(needs []string) (stirred bool, blocker string) {
 		stirred = stirred || result.stirred
 	}
 	return stirred, blocker
+}
+
+// cause is the failed step that a blocked one leads to; itself when it leads to none.
+func (r *run) cause(blocker string) string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if needs := r.results[blocker].Needs; needs != "" {
+		return needs
+	}
+	return blocker
 }
 
 func (r *run) carryOut(ctx context.Context, p Planned, stirred bool) *Result {

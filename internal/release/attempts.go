@@ -29,6 +29,7 @@ type Inventory struct {
 	Attempt int64 // the last attempt that is in it; 0 when there was never one
 
 	others  bool // attempts of other releases than the current one are in it
+	digests map[string]bool
 	origins map[Ref]Origin
 	had     map[string]int
 }
@@ -45,6 +46,9 @@ func (i Inventory) Origin(ref Ref) Origin { return i.origins[ref.identity()] }
 
 // Had is how many objects an add-on has in the current release.
 func (i Inventory) Had(addon string) int { return i.had[addon] }
+
+// Knows reports whether the release is current or was attempted since.
+func (i Inventory) Knows(digest string) bool { return i.digests[digest] }
 
 // Settled reports whether the release is current and nothing else was attempted
 // since: promoting it would change nothing.
@@ -101,10 +105,11 @@ func (l *Library) Inventory(ctx context.Context) (Inventory, error) {
 	if err := group.Wait(); err != nil {
 		return Inventory{}, fmt.Errorf("reading what has been applied: %w", err)
 	}
-	inventory := Inventory{Current: since.current, Attempt: since.last}
+	inventory := Inventory{Current: since.current, Attempt: since.last, digests: make(map[string]bool)}
 	for i, digest := range since.digests {
 		current := digest == since.current.Digest
 		inventory.others = inventory.others || !current
+		inventory.digests[digest] = true
 		inventory.add(indexes[i], current)
 	}
 	return inventory, nil
@@ -125,7 +130,7 @@ func (i *Inventory) add(index *Index, current bool) {
 				i.Refs = append(i.Refs, ref)
 			}
 			origin.Current = origin.Current || current
-			origin.Tokens = origin.Tokens || len(item.Tokens) > 0
+			origin.Tokens = origin.Tokens || item.Kind == "Secret" && len(item.Tokens) > 0
 			origin.Protect = origin.Protect || entry.Rules.Protects(item.Kind, item.Name)
 			i.origins[ref.identity()] = origin
 		}

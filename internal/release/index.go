@@ -41,7 +41,8 @@ type Item struct {
 	Kind       string `json:"kind"`
 	Namespace  string `json:"namespace,omitempty"`
 	Name       string `json:"name"`
-	// Tokens are the keys of a Secret's data whose values come from tokens.
+	// Tokens are the keys of the data of a Secret or a ConfigMap whose values come
+	// from tokens; in a ConfigMap, from their public halves.
 	Tokens []string `json:"tokens,omitempty"`
 }
 

@@ -22,7 +22,7 @@ type Part struct {
 	Version string
 	Rules   Rules
 	Objects []*unstructured.Unstructured
-	// Tokens are, by Secret, the keys of its data whose values come from tokens.
+	// Tokens are, by object, the keys of its data whose values come from tokens.
 	Tokens map[Ref][]string
 }
 

@@ -81,7 +81,7 @@ func Summary(planned []converge.Planned) string {
 		}
 	}
 	if unknown > 0 {
-		parts = append(parts, fmt.Sprintf("%s known only on the way", count(unknown, "step")))
+		parts = append(parts, fmt.Sprintf("%s known only on the way", Count(unknown, "step")))
 	}
 	if len(parts) == 0 {
 		return "nothing to do"
@@ -112,7 +112,8 @@ func orNone(s string) string {
 	return s
 }
 
-func count(n int, noun string) string {
+// Count is a number with its noun.
+func Count(n int, noun string) string {
 	if n == 1 {
 		return "1 " + noun
 	}

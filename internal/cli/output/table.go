@@ -31,3 +31,34 @@ func Times(w io.Writer, results []converge.Result, total string) {
 	}
 	Rows(w, append(rows, []string{"total", total}))
 }
+
+// Undone writes which steps failed, and which ones each of them held back.
+func Undone(w io.Writer, results []converge.Result) {
+	failed, held, by := []string{}, [][]string{}, map[string]int{}
+	for _, r := range results {
+		switch {
+		case r.Outcome == converge.Failed:
+			failed = append(failed, r.Step)
+		case r.Outcome != converge.Blocked || r.Needs == "":
+		default:
+			at, known := by[r.Needs]
+			if !known {
+				at = len(held)
+				by[r.Needs], held = at, append(held, []string{"held back by " + r.Needs, ""})
+			}
+			held[at][1] = strings.TrimPrefix(held[at][1]+", "+r.Step, ", ")
+		}
+	}
+	if len(failed) > 0 {
+		fmt.Fprintln(w)
+		Rows(w, append([][]string{{"failed", strings.Join(failed, ", ")}}, held...))
+	}
+}
+
+// Changes writes changes under a title.
+func Changes(w io.Writer, title string, changes []converge.Change) {
+	fmt.Fprintln(w, title)
+	for _, c := range changes {
+		change(w, c)
+	}
+}
