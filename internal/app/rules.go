@@ -36,6 +36,7 @@ func (s *Session) planOptions(rules release.Rules, coming []*unstructured.Unstru
 	return kube.Options{
 		Refuse: s.notOurs,
 		Coming: coming,
+		Wait:   waitOptions(rules),
 		Replace: func(r kube.Ref) bool {
 			return slices.ContainsFunc(rules.Replace, func(pattern string) bool { return release.Names(pattern, r.Kind, r.Name) })
 		},

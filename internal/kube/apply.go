@@ -30,13 +30,26 @@ func (c *Cluster) Apply(ctx context.Context, p *Plan) error {
 	if p.refused != nil {
 		return p.refused
 	}
+	guards, err := guardsOf(p.Objects)
+	if err != nil {
+		return err
+	}
 	byStage := make([][]*ObjectPlan, stages)
 	todo := p.todo()
 	for _, o := range todo {
-		byStage[o.Ref.stage()] = append(byStage[o.Ref.stage()], o)
+		at := o.Ref.stage()
+		if guards.before(o.wanted) {
+			at = stageGuarded
+		}
+		byStage[at] = append(byStage[at], o)
 	}
 	var done atomic.Int64
-	for _, objects := range byStage {
+	for at, objects := range byStage {
+		if stage(at) == stageGuarded && len(objects) > 0 {
+			if err := guards.await(ctx, c, p); err != nil {
+				return err
+			}
+		}
 		err := each(ctx, objects, func(ctx context.Context, _ int, o *ObjectPlan) error {
 			err := c.applyObject(ctx, o, p.options)
 			if err == nil {

@@ -14,7 +14,8 @@ const (
 	stageNamespaces              // and what else is referred to by name from everywhere
 	stageConfig                  // RBAC, configuration, services, claims, custom resources
 	stageWorkloads
-	stageWebhooks // last: one whose server is not up yet would refuse the rest
+	stageWebhooks // late: one whose server is not up yet would refuse the rest
+	stageGuarded  // custom resources that webhooks of the set are called for, once those answer
 	stages
 )
 

@@ -20,7 +20,7 @@ type Pending struct {
 }
 
 // Pending looks once and says what of objs is not ready, as o wants it; its timeouts
-// do not matter. None pending means that all are ready.
+// do not matter. None pending means that all are ready, and webhooks among them answer.
 func (c *Cluster) Pending(ctx context.Context, objs []*unstructured.Unstructured, o WaitOptions) ([]Pending, error) {
 	objects, err := c.waitable(ctx, objs, o)
 	if err != nil {
@@ -29,6 +29,13 @@ func (c *Cluster) Pending(ctx context.Context, objs []*unstructured.Unstructured
 	waiting, _, err := c.look(ctx, objects)
 	if err != nil {
 		return nil, err
+	}
+	if len(waiting) == 0 {
+		calls, err := c.calls(objs, o)
+		if err != nil {
+			return nil, err
+		}
+		return gate(ctx, calls)
 	}
 	if err := c.findCauses(ctx, waiting); err != nil {
 		return nil, err

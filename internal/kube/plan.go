@@ -30,6 +30,9 @@ type Options struct {
 	// Coming are CustomResourceDefinitions that something else makes before p is
 	// applied: their kinds are known, though perhaps not yet served.
 	Coming []*unstructured.Unstructured
+	// Wait bounds the wait for webhooks of the set itself, which has to be over before
+	// custom resources are applied that they are called for.
+	Wait WaitOptions
 	// Observed is what earlier runs saw of these objects; this plan, and carrying it
 	// out, add to it. Nil means that nothing is remembered.
 	Observed *Observed

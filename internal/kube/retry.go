@@ -43,8 +43,8 @@ func transient(r Ref, err error) bool {
 	case apierrors.IsTooManyRequests(err), apierrors.IsServerTimeout(err), apierrors.IsTimeout(err),
 		apierrors.IsServiceUnavailable(err), apierrors.IsAlreadyExists(err):
 		return true
-	case strings.Contains(err.Error(), "typed patch object"):
-		return false // an internal error by its code, but what it says is that the manifest has a wrong field
+	case strings.Contains(err.Error(), "typed patch object"), strings.Contains(err.Error(), "failed to convert new object"):
+		return false // internal errors by their code, but what they say is that the manifest has a wrong field
 	case apierrors.IsNotFound(err):
 		// The server takes a moment to serve a new CRD, or to see a new namespace.
 		return isCustom(r) || strings.Contains(err.Error(), "namespaces ")

@@ -19,6 +19,8 @@ type WaitOptions struct {
 	Skip    []string // objects that do not count: "StatefulSet/vault"
 	// Rule says what is special about an object. Nil means nothing.
 	Rule func(Ref) ReadyRule
+
+	more []*unstructured.Unstructured // not waited for, but what webhooks may be called for
 }
 
 // The pace of a wait: it looks when a watch says that something has changed, but not
@@ -30,18 +32,23 @@ const (
 	defaultTimeout = 5 * time.Minute
 )
 
-// Wait waits until objs are ready. It ends early, with a *NotReadyError, on a cause
+// Wait waits until objs are ready, and until the API server can call the webhooks among
+// them. It ends early, with a *NotReadyError, on a cause
 // that waiting is not likely to mend.
 func (c *Cluster) Wait(ctx context.Context, objs []*unstructured.Unstructured, o WaitOptions) error {
 	objects, err := c.waitable(ctx, objs, o)
-	if err != nil || len(objects) == 0 {
+	if err != nil {
+		return err
+	}
+	calls, err := c.calls(objs, o)
+	if err != nil || len(objects) == 0 && len(calls) == 0 {
 		return err
 	}
 	if o.Timeout == 0 {
 		o.Timeout = defaultTimeout
 	}
 	w := &waiter{
-		cluster: c, objects: objects, seen: make(memory), settling: make(settling),
+		cluster: c, objects: objects, calls: calls, seen: make(memory), settling: make(settling),
 		deadlines: deadlines{started: time.Now(), within: o.Timeout},
 	}
 	wait, cancel := context.WithTimeout(ctx, w.last(objects))
@@ -59,7 +66,10 @@ func (c *Cluster) Wait(ctx context.Context, objs []*unstructured.Unstructured, o
 }
 
 func subject(objects []*awaited) string {
-	if len(objects) == 1 {
+	switch len(objects) {
+	case 0:
+		return "webhooks"
+	case 1:
 		return objects[0].String()
 	}
 	return fmt.Sprintf("%d objects", len(objects))
@@ -68,9 +78,13 @@ func subject(objects []*awaited) string {
 type waiter struct {
 	cluster *Cluster
 	objects []*awaited
+	calls   []*call
 	seen    memory
 	asked   time.Time // when causes were last looked for
 	pending []Pending
+
+	nextCall  time.Time // when calls are tried again
+	gatePause time.Duration
 
 	settling settling
 	deadlines
@@ -119,7 +133,10 @@ func (w *waiter) step(ctx context.Context) (done bool, err error) {
 	}
 	settled := w.settling.done(there, time.Now())
 	if len(waiting) == 0 {
-		return settled, nil
+		if !settled {
+			return false, nil
+		}
+		return w.gated(ctx)
 	}
 	late := w.overdue(waiting, time.Now())
 	if time.Since(w.asked) < causePace && !anyFailed(waiting) && len(late) == 0 {
