@@ -40,21 +40,21 @@ func newTracker(name string, templates *template.Template, sources map[string]st
 	t.Buffer = new(bytes.Buffer)
 	for _, tmpl := range templates.Templates() {
 		if tmpl.Tree != nil && tmpl.Root != nil {
-			t.index(tmpl.Root, tmpl.ParseName, sources[tmpl.ParseName])
+			t.index(tmpl.Root, tmpl.ParseName, &lines{source: sources[tmpl.ParseName]})
 		}
 	}
 	return t
 }
 
-func (t *tracker) index(list *parse.ListNode, file, source string) {
+func (t *tracker) index(list *parse.ListNode, file string, source *lines) {
 	if list == nil {
 		return
 	}
 	for _, node := range list.Nodes {
 		switch node := node.(type) {
 		case *parse.TextNode:
-			if at := int(node.Pos); len(node.Text) > 0 && at <= len(source) {
-				t.texts[&node.Text[0]] = place{file, 1 + strings.Count(source[:at], "\n")}
+			if at := int(node.Pos); len(node.Text) > 0 && at <= len(source.source) {
+				t.texts[&node.Text[0]] = place{file, source.line(at)}
 			}
 		case *parse.IfNode:
 			t.index(node.List, file, source)
@@ -67,6 +67,23 @@ func (t *tracker) index(list *parse.ListNode, file, source string) {
 			t.index(node.ElseList, file, source)
 		}
 	}
+}
+
+// lines counts the lines of a source. It goes on from where it was asked last, so that
+// asking in order costs one pass.
+type lines struct {
+	source string
+	at     int
+	breaks int
+}
+
+func (l *lines) line(at int) int {
+	if at < l.at {
+		l.at, l.breaks = 0, 0
+	}
+	l.breaks += strings.Count(l.source[l.at:at], "\n")
+	l.at = at
+	return 1 + l.breaks
 }
 
 func (t *tracker) Write(p []byte) (int, error) {

@@ -91,7 +91,7 @@ func TestObservedRequests(t *testing.T) {
 	}
 	t.Cleanup(c.Close)
 	kinds := []string{"namespaces", "configmaps", "services"}
-	for _, n := range []int{50, 200} {
+	for _, n := range []int{50, 500} {
 		namespace := fmt.Sprintf("crowd-%d", n)
 		objs := crowd(t, namespace, n)
 		seen := applyObserved(t, c, objs)
@@ -110,6 +110,12 @@ func TestObservedRequests(t *testing.T) {
 			}
 		}
 		expect("nothing to do", asked(t, c, plan(""), kinds...), "map[GET namespaces:1 LIST configmaps:1 LIST services:1]")
+
+		expect("whether all is ready", asked(t, c, func() {
+			if pending, err := c.Pending(t.Context(), objs, WaitOptions{}); err != nil || len(pending) > 0 {
+				t.Errorf("%v, pending %v", err, pending)
+			}
+		}, kinds...), "map[GET namespaces:1 LIST services:1]")
 
 		edit(t, c, Ref{APIVersion: "v1", Kind: "ConfigMap", Namespace: namespace, Name: "c7"}, "kubectl-edit", `{"data":{"level":"debug"}}`)
 		drift := "update ConfigMap " + namespace + "/c7\n  data.level: debug -> info (kubectl-edit)\n"

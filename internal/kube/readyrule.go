@@ -35,23 +35,24 @@ func (c *Cluster) waitable(ctx context.Context, objs []*unstructured.Unstructure
 		if slices.Contains(o.Skip, u.GetKind()+"/"+u.GetName()) {
 			continue
 		}
-		a := &awaited{}
-		var err error
-		if a.object, err = normalize(u); err != nil {
-			errs = append(errs, fmt.Errorf("%s: %w", RefOf(u), err))
+		a, r := &awaited{}, RefOf(u)
+		if o.Rule != nil {
+			a.rule = o.Rule(r)
+		}
+		if _, ruled := rules[r.gvk().GroupKind()]; !ruled && !isCustom(r) && a.rule.Field == "" {
 			continue
 		}
-		if o.Rule != nil {
-			a.rule = o.Rule(a.Ref)
+		var err error
+		if a.object, err = normalize(u); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", r, err))
+			continue
 		}
 		if a.rule.Field != "" {
 			if a.field, err = parseFieldPath(a.rule.Field); err != nil {
-				errs = append(errs, fmt.Errorf("%s: when it is ready: %w", a.Ref, err))
+				errs = append(errs, fmt.Errorf("%s: when it is ready: %w", r, err))
 			}
 		}
-		if _, ruled := rules[a.gvk().GroupKind()]; ruled || isCustom(a.Ref) || a.field != nil {
-			objects = append(objects, a)
-		}
+		objects = append(objects, a)
 	}
 	if err := together(errs...); err != nil {
 		return nil, err
