@@ -29,6 +29,11 @@ func (s *Session) parts(ctx context.Context) ([]release.Part, error) {
 			return nil, err
 		}
 	}
+	return s.sketched(ctx)
+}
+
+// sketch is the release as far as it is known without tokens.
+func (s *Session) sketch(context.Context) ([]release.Part, error) {
 	sets, err := s.render(secret.Placeholders(s.specs))
 	if err != nil {
 		return nil, err

@@ -40,6 +40,7 @@ func (s *Session) open(ctx context.Context) error {
 	s.keeper = &secret.Keeper{Bucket: tokenBucket{s.bucket}, Recipients: s.everybody(), Identities: s.identities}
 	s.tokens = memo(func(ctx context.Context) (*secret.Set, error) { return s.keeper.Load(ctx, s.specs) })
 	s.rendered = memo(s.wanted)
+	s.sketched = memo(s.sketch)
 	s.staged = memo(s.fetch)
 	s.cluster = memo(s.connect)
 	s.library = memo(s.openLibrary)

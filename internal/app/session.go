@@ -53,7 +53,8 @@ type Session struct {
 	library  later[*release.Library]
 	back     *release.Release        // the earlier release to go back to; nil: the environment's own is wanted
 	rendered later[*release.Release] // what is wanted, from memory
-	staged   later[*release.Release] // the same, read back from the bucket
+	sketched later[[]release.Part]   // the same with placeholders, while there are no tokens
+	staged   later[*release.Release] // what is wanted, read back from the bucket
 	cluster  later[*kube.Cluster]
 }
 
