@@ -24,10 +24,11 @@ type hook struct {
 // hooks are all the hooks there are, by the name that addon.yaml uses.
 func hooks() map[string]hook {
 	return map[string]hook{
-		"consul.quorum":   {check: checkConsul, steps: consulSteps}, // bootstrap, ACLs, a healthy quorum
-		"vault.init":      {check: checkVault, steps: vaultStep(0)}, // shares sealed and stored before anything else
-		"vault.unseal":    {check: checkVault, steps: vaultStep(1)}, // every replica
-		"vault.configure": {check: checkVault, steps: vaultStep(2)}, // policies, auth, audit; root token revoked
+		"consul.quorum":   {check: checkConsul, steps: consulSteps},   // bootstrap, ACLs, a healthy quorum
+		"ingress.routes":  {check: checkIngress, steps: ingressSteps}, // a request through every controller; what is claimed twice
+		"vault.init":      {check: checkVault, steps: vaultStep(0)},   // shares sealed and stored before anything else
+		"vault.unseal":    {check: checkVault, steps: vaultStep(1)},   // every replica
+		"vault.configure": {check: checkVault, steps: vaultStep(2)},   // policies, auth, audit; root token revoked
 	}
 }
 

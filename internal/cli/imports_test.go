@@ -38,6 +38,7 @@ var allowed = map[string][]string{ //nolint:gochecknoglobals // a table
 	"internal/custody":               {"internal/converge", "internal/hint", "internal/secret", "internal/store"},
 	"internal/consul":                {"internal/converge", "internal/hint", "internal/secret"},
 	"internal/vault":                 {"internal/converge", "internal/custody", "internal/hint", "internal/secret", "internal/store"},
+	"internal/ingress":               {"internal/converge", "internal/hint"},
 	"internal/localcluster":          {"internal/converge", "internal/hint", "internal/secret", "templates/node"},
 	"internal/testservers":           {"internal/converge", "internal/secret"},
 }
