@@ -97,8 +97,9 @@ bench-create: preflight packages servers build ## Time nothing → unsealed and 
 ##@ Generate
 
 .PHONY: generate
-generate: ## Write docs/reference and the golden renders anew
+generate: ## Write docs/reference, the Gateway API's definitions and the golden renders anew
 	go run ./internal/cli/reference docs/reference
+	hack/gateway-api.sh addons/ingress/files/gateway-api
 	go test -count=1 ./addons/... ./internal/addon/... -run Golden -update
 
 .PHONY: clean

@@ -32,37 +32,41 @@ func TestImagesAreThePinnedModules(t *testing.T) {
 		if err := yaml.Unmarshal(data, &a); err != nil {
 			t.Fatalf("addons/%s: %v", file, err)
 		}
-		for _, server := range []string{"consul", "vault"} {
-			tag, ok := strings.CutPrefix(a.Images[server], "docker.io/hashicorp/"+server+":")
+		for _, s := range []struct{ name, module, image, addon string }{
+			{"consul", "github.com/hashicorp/consul", "docker.io/hashicorp/consul:", "consul"},
+			{"vault", "github.com/hashicorp/vault", "docker.io/hashicorp/vault:", "vault"},
+			{"traefik", "github.com/traefik/traefik/v3", "docker.io/library/traefik:v", "ingress"},
+		} {
+			tag, ok := strings.CutPrefix(a.Images[s.name], s.image)
 			if !ok {
 				continue
 			}
-			compared[server]++
-			pinned := pinnedVersion(t, server)
+			compared[s.name]++
+			pinned := pinnedVersion(t, s.name, s.module)
 			if tag != pinned {
-				t.Errorf("addons/%s names %s, and tools/%s/go.mod pins v%s", file, a.Images[server], server, pinned)
+				t.Errorf("addons/%s names %s, and tools/%s/go.mod pins v%s", file, a.Images[s.name], s.name, pinned)
 			}
-			if filepath.Dir(file) == server && a.Version != pinned {
-				t.Errorf("addons/%s is version %s, and tools/%s/go.mod pins v%s", file, a.Version, server, pinned)
+			if filepath.Dir(file) == s.addon && a.Version != pinned {
+				t.Errorf("addons/%s is version %s, and tools/%s/go.mod pins v%s", file, a.Version, s.name, pinned)
 			}
 		}
 	}
-	if compared["consul"] < 2 || compared["vault"] < 1 { // Vault's pods have a Consul agent
+	if compared["consul"] < 2 || compared["vault"] < 1 || compared["traefik"] < 1 { // Vault's pods have a Consul agent
 		t.Errorf("images that were compared: %v", compared)
 	}
 }
 
-func pinnedVersion(t *testing.T, server string) string {
+func pinnedVersion(t *testing.T, server, module string) string {
 	t.Helper()
 	path := filepath.Join("..", "tools", server, "go.mod")
 	data, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	line := regexp.MustCompile(`(?m)^(?:require)?\s+github\.com/hashicorp/` + server + ` v(\S+)`)
+	line := regexp.MustCompile(`(?m)^(?:require)?\s+` + regexp.QuoteMeta(module) + ` v(\S+)`)
 	found := line.FindSubmatch(data)
 	if found == nil {
-		t.Fatalf("%s does not require github.com/hashicorp/%s", path, server)
+		t.Fatalf("%s does not require %s", path, module)
 	}
 	return string(found[1])
 }

@@ -8,9 +8,12 @@ export GOFLAGS="${GOFLAGS:-} -buildvcs=false"
 
 aside=$(mktemp -d)
 trap 'rm -rf "$aside"' EXIT
-go run ./internal/cli/reference "$aside"
+mkdir "$aside/reference" "$aside/gateway-api"
+go run ./internal/cli/reference "$aside/reference"
+hack/gateway-api.sh "$aside/gateway-api"
 failed=0
-diff -ru docs/reference "$aside" || failed=1
+diff -ru docs/reference "$aside/reference" || failed=1
+diff -rq addons/ingress/files/gateway-api "$aside/gateway-api" || failed=1
 go mod tidy -diff || failed=1
 (cd test/bench && go mod tidy -diff) || failed=1 # it follows the versions of this module
 if [ "$failed" -ne 0 ]; then
