@@ -12,8 +12,9 @@ type stage int
 const (
 	stageCRDs       stage = iota // established before anything else
 	stageNamespaces              // and what else is referred to by name from everywhere
-	stageConfig                  // RBAC, configuration, services, claims, custom resources
+	stageConfig                  // RBAC, configuration, services, claims
 	stageWorkloads
+	stageCustom   // custom resources, beside the workloads that serve them
 	stageWebhooks // late: one whose server is not up yet would refuse the rest
 	stageGuarded  // custom resources that webhooks of the set are called for, once those answer
 	stages
@@ -43,6 +44,9 @@ var stageOf = map[schema.GroupKind]stage{
 func (r Ref) stage() stage {
 	if s, ok := stageOf[r.gvk().GroupKind()]; ok {
 		return s
+	}
+	if isCustom(r) {
+		return stageCustom
 	}
 	return stageConfig
 }

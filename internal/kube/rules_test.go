@@ -3,9 +3,15 @@
 package kube
 
 import (
+	"context"
+	"strings"
 	"testing"
+	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"clusterup.dev/clusterup/internal/converge"
 )
 
 // TestRules is about what an add-on may say of its objects, and about kinds that do
@@ -26,6 +32,7 @@ func TestRules(t *testing.T) {
 		{"replicas that an autoscaler set stay", autoscaled},
 		{"injected CA bundles stay", injectedCA},
 		{"nothing is written where one object conflicts", conflicted},
+		{"all in a namespace that is going is made again", madeAgain},
 		{"readiness by a field, with a deadline", readyByRule},
 		{"waiting for a kind", unservedKind},
 		{"a webhook has to answer", webhookGate},
@@ -83,4 +90,48 @@ func mustGet(t *testing.T, c *Cluster, r Ref) *unstructured.Unstructured {
 		t.Fatalf("%s: %v, %v", r, u, err)
 	}
 	return u
+}
+
+// madeAgain proves the whole way of a namespace that is being deleted: a run that dies
+// while it waits says for what and with what in the way, has written nothing, and the
+// next one makes everything anew once the namespace is gone.
+func madeAgain(t *testing.T, c *Cluster) {
+	objs := parse(t, "again", small+"\n---\n"+kind("again.clusterup.dev", "{size: {type: integer}}", "{size: 3}"))[:9]
+	mustApply(t, c, objs)
+	before := make(map[Ref]bool)
+	for _, o := range objs {
+		before[RefOf(mustGet(t, c, RefOf(o)))] = true
+	}
+	if err := c.typed.CoreV1().Namespaces().Delete(t.Context(), "again", metav1.DeleteOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	p := mustPlan(t, c, objs)
+	for _, change := range p.Changes() {
+		if change.Note != "the old one is being deleted" || change.Action != converge.Create {
+			t.Errorf("%+v", change)
+		}
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	if err := c.Apply(ctx, p); err == nil || !strings.Contains(err.Error(), "waiting for Namespace again to be gone") {
+		t.Errorf("error %v", err)
+	}
+	go func() {
+		<-time.After(300 * time.Millisecond)
+		for _, o := range objs[1:] {
+			if o.GetNamespace() != "" {
+				_ = c.client(mustResource(t, c, RefOf(o)), "again").Delete(t.Context(), o.GetName(), metav1.DeleteOptions{})
+			}
+		}
+		finishNamespace(t, c, "again")
+	}()
+	if err := c.Apply(t.Context(), p); err != nil {
+		t.Fatal(err)
+	}
+	for _, o := range objs {
+		if r := RefOf(mustGet(t, c, RefOf(o))); before[r] && !isCRD(r) {
+			t.Errorf("%s is still the old one", r)
+		}
+	}
+	settled(t, c, objs, Options{})
 }
