@@ -10,14 +10,16 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
-// managerEntry is one entry of managedFields.
+// managerEntry is one entry of managedFields. Its fields are those of the object itself:
+// they are read and not written.
 type managerEntry struct {
 	manager, operation, subresource, time string
 	fields                                map[string]any
 }
 
 func managerEntries(u *unstructured.Unstructured) []managerEntry {
-	raw, _, _ := unstructured.NestedSlice(u.Object, "metadata", "managedFields")
+	metadata, _ := u.Object["metadata"].(map[string]any)
+	raw, _ := metadata["managedFields"].([]any)
 	entries := make([]managerEntry, 0, len(raw))
 	for _, item := range raw {
 		m, ok := item.(map[string]any)
