@@ -28,6 +28,23 @@ type surroundings struct {
 
 	mu     sync.Mutex
 	spaces map[string]labels.Set // nil until they are asked for
+	kinds  map[schema.GroupVersionKind]resource
+}
+
+// served are the kinds of the candidates that are served; it asks once.
+func (s *surroundings) served(ctx context.Context) (map[schema.GroupVersionKind]resource, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.kinds != nil {
+		return s.kinds, nil
+	}
+	var gvks []schema.GroupVersionKind
+	for _, u := range slices.Concat(s.objs, wellKnown()) {
+		gvks = append(gvks, RefOf(u).gvk())
+	}
+	var err error
+	s.kinds, err = s.cluster.kinds.resolve(ctx, gvks)
+	return s.kinds, err
 }
 
 // canary is a request that a webhook intercepts; dry is only its dry-run.
@@ -76,7 +93,7 @@ func (s *surroundings) request(ctx context.Context, w *webhook, u *unstructured.
 	if r.stage() == stageWebhooks {
 		return nil, nil // these are never intercepted
 	}
-	served, err := s.cluster.kinds.resolve(ctx, []schema.GroupVersionKind{r.gvk()})
+	served, err := s.served(ctx)
 	if err != nil {
 		return nil, err
 	}

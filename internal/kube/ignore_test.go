@@ -5,6 +5,7 @@ package kube
 import (
 	"strings"
 	"testing"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -123,8 +124,15 @@ spec:
   names: {kind: Gadget, plural: gadgets}
   conversion: {strategy: Webhook, webhook: {conversionReviewVersions: [v1], clientConfig: {service: {name: hooks, namespace: default}}}}
   versions: [{name: v1, served: true, storage: true, schema: {openAPIV3Schema: {type: object}}}]
+---
+apiVersion: apiregistration.k8s.io/v1
+kind: APIService
+metadata: {name: v1.injected.clusterup.dev}
+spec: {group: injected.clusterup.dev, version: v1, groupPriorityMinimum: 100, versionPriority: 100, caBundle: "", service: {name: api, namespace: default}}
 `
 
+// injectedCA proves that CA bundles which something injects stay, where the manifest
+// leaves them out and where it has an empty one.
 func injectedCA(t *testing.T, c *Cluster) {
 	objs := parse(t, "", injectable)
 	mustApply(t, c, objs)
@@ -132,10 +140,18 @@ func injectedCA(t *testing.T, c *Cluster) {
 	bundle := testCA(t)
 	edit(t, c, RefOf(objs[0]), "cainjector", `{"webhooks":`+webhooksWith(t, objs[0], bundle)+`}`)
 	edit(t, c, RefOf(objs[1]), "cainjector", `{"spec":{"conversion":{"webhook":{"clientConfig":{"caBundle":"`+bundle+`"}}}}}`)
+	edit(t, c, RefOf(objs[2]), "cainjector", `{"spec":{"caBundle":"`+bundle+`"}}`)
 	settled(t, c, objs, Options{})
 	live := mustGet(t, c, RefOf(objs[0]))
 	if got, _ := (fieldPath{{key: "webhooks"}, {item: true, key: "name", is: "two.clusterup.dev"}, {key: "clientConfig"}, {key: "caBundle"}}).in(live.Object); got != bundle {
 		t.Errorf("the injected bundle is %v", got)
+	}
+	pending, err := c.Pending(t.Context(), objs[2:], WaitOptions{})
+	if err != nil || len(pending) != 1 || !strings.HasPrefix(pending[0].Reason, "not available: ") {
+		t.Errorf("pending %+v, %v", pending, err)
+	}
+	if err := c.Delete(t.Context(), refsOf(objs[2:]), DeleteOptions{Wait: 10 * time.Second}); err != nil { // discovery asks it
+		t.Error(err)
 	}
 }
 

@@ -198,6 +198,17 @@ func neverMadeAnew(t *testing.T, c *Cluster) {
 	}
 }
 
+// ruledOut proves that what a rule of a custom kind refuses is an error, whatever it
+// says: such a rule may mean that the object must not be lost.
+func ruledOut(t *testing.T, c *Cluster) {
+	properties := `{size: {type: integer, x-kubernetes-validations: [{rule: self == oldSelf, message: the size is immutable}]}}`
+	mustApply(t, c, parse(t, "ruled", kind("ruled.clusterup.dev", properties, "{size: 3}")))
+	_, err := c.Plan(t.Context(), parse(t, "ruled", kind("ruled.clusterup.dev", properties, "{size: 4}")), Options{Replace: always})
+	if err == nil || !strings.Contains(err.Error(), "the size is immutable") || !strings.Contains(err.Error(), "Widget ruled/one") {
+		t.Errorf("error %v", err)
+	}
+}
+
 // conflicted proves that a conflict keeps back everything, also objects without one,
 // and that the error names each manager and field and the way out.
 func conflicted(t *testing.T, c *Cluster) {

@@ -27,6 +27,7 @@ func TestRules(t *testing.T) {
 		{"a replacement that is stale is refused", replacedStale},
 		{"a replacement that is interrupted goes on", replacedInterrupted},
 		{"some kinds are never made anew", neverMadeAnew},
+		{"rules of custom kinds are kept to", ruledOut},
 		{"ignored fields are others' business", ignored},
 		{"ignored parts of objects", ignoredParts},
 		{"replicas that an autoscaler set stay", autoscaled},
