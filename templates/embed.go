@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package templates carries the texts that are shared by all add-ons.
+// Package templates carries the texts that are shared by all add-ons, and the one
+// that a new one begins as.
 package templates
 
 import "embed"
@@ -10,3 +11,8 @@ import "embed"
 //
 //go:embed partials
 var Partials embed.FS
+
+// Addon is the folder that `clusterup addon new` writes. NAME stands for the name.
+//
+//go:embed all:addon
+var Addon embed.FS

@@ -45,23 +45,21 @@ func Load(files fs.FS, dir string) (*Addon, error) {
 }
 
 var (
-	dnsLabel = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$`)
-	hookName = regexp.MustCompile(`^[a-z][a-z0-9-]*(\.[a-z][a-z0-9-]*)*$`)
+	dnsLabel   = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$`)
+	notInNames = regexp.MustCompile(`[^a-z0-9]+`)
+	hookName   = regexp.MustCompile(`^[a-z][a-z0-9-]*(\.[a-z][a-z0-9-]*)*$`)
 )
 
 func (a *Addon) check() error {
+	wrongName := CheckName(a.Name)
 	folder := a.Dir[strings.LastIndex(a.Dir, "/")+1:]
 	switch {
 	case a.APIVersion != APIVersion:
 		return hint.With(a.errorf(field("apiVersion"), "apiVersion is %q", a.APIVersion), "this program reads %s", APIVersion)
 	case a.Kind != Kind:
 		return hint.With(a.errorf(field("kind"), "kind is %q", a.Kind), "it has to be %s", Kind)
-	case !dnsLabel.MatchString(a.Name):
-		return hint.With(a.errorf(field("name"), "%q cannot name an add-on", a.Name), "small letters, digits and hyphens, at most 63")
-	case isField(a.Name):
-		return a.errorf(field("name"), "%s is the name of a field and cannot name an add-on", a.Name)
-	case a.Name == Environment:
-		return a.errorf(field("name"), "%s is where the environment's own tokens are and cannot name an add-on", a.Name)
+	case wrongName != nil:
+		return hint.With(a.errorf(field("name"), "%v", wrongName), "%s", hint.Of(wrongName))
 	case a.Name != folder:
 		return hint.With(a.errorf(field("name"), "the add-on is named %s and its folder %s", a.Name, folder), "give both the same name")
 	case a.Version == "":
@@ -70,6 +68,23 @@ func (a *Addon) check() error {
 		return a.errorf(field("namespace"), "%q cannot name a namespace", a.Namespace)
 	}
 	return errors.Join(a.checkNeeds(), a.checkImages(), a.checkTokens(), a.checkReady(), a.checkRules(), a.checkHooks())
+}
+
+// CheckName refuses what cannot name an add-on.
+func CheckName(name string) error {
+	switch {
+	case !dnsLabel.MatchString(name):
+		advice := "small letters, digits and hyphens, at most 63"
+		if better := strings.Trim(notInNames.ReplaceAllString(strings.ToLower(name), "-"), "-"); dnsLabel.MatchString(better) {
+			advice += ", such as " + better
+		}
+		return hint.With(fmt.Errorf("%q cannot name an add-on", name), "%s", advice)
+	case name == Environment:
+		return fmt.Errorf("%s is where the environment's own tokens are and cannot name an add-on", name)
+	case isField(name):
+		return fmt.Errorf("%s is the name of a field and cannot name an add-on", name)
+	}
+	return nil
 }
 
 func (a *Addon) checkNeeds() error {

@@ -84,7 +84,7 @@ func TestLoadErrors(t *testing.T) {
 		{"duration", header + "ready: {timeout: 5x}\n", file + ":5:18: \"5x\" is not a time to wait", `write it like "90s" or "5m"`},
 		{"apiVersion", strings.Replace(header, "v1alpha1", "v2", 1), file + `:1:13: apiVersion is "clusterup.dev/v2"`, "this program reads clusterup.dev/v1alpha1"},
 		{"kind", strings.Replace(header, "Addon", "Adon", 1), file + `:2:7: kind is "Adon"`, "it has to be Addon"},
-		{"name", strings.Replace(header, "demo", "De_mo", 1), file + `:3:7: "De_mo" cannot name an add-on`, "small letters, digits and hyphens, at most 63"},
+		{"name", strings.Replace(header, "demo", "De_mo", 1), file + `:3:7: "De_mo" cannot name an add-on`, "small letters, digits and hyphens, at most 63, such as de-mo"},
 		{"folder", strings.Replace(header, "demo", "dome", 1), file + ":3:7: the add-on is named dome and its folder demo", "give both the same name"},
 		{"version", strings.Replace(header, "1.2.3", `""`, 1), file + ":4:10: version is missing", ""},
 		{"namespace", header + "namespace: A\n", file + `:5:12: "A" cannot name a namespace`, ""},

@@ -28,7 +28,7 @@ func marshalYAML(value any) ([]byte, error) { return yaml.Marshal(value) }
 func WriteYAML(objects []Object) ([]byte, error) {
 	var b bytes.Buffer
 	for _, o := range objects {
-		content, err := yaml.Marshal(readable(o.Unstructured).Object)
+		content, err := yaml.Marshal(Readable(o.Unstructured).Object)
 		if err != nil {
 			return nil, fmt.Errorf("%s: writing %s: %w", o.Where(), o.Title(), err)
 		}
@@ -37,7 +37,8 @@ func WriteYAML(objects []Object) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-func readable(u *unstructured.Unstructured) *unstructured.Unstructured {
+// Readable gives an object with the text in a Secret as text.
+func Readable(u *unstructured.Unstructured) *unstructured.Unstructured {
 	if !isSecret(u) {
 		return u
 	}

@@ -67,6 +67,7 @@ func TestExisting(t *testing.T) {
 		{"shared", sharedNamespace},
 		{"neighbours", sharedCluster},
 		{"contract", contract},
+		{"folder", newFolder},
 		{"interrupted", interrupted},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -15,7 +15,7 @@ import (
 
 func newAddon(s Streams, f *flags) *cobra.Command {
 	return newGroup("addon", "Add-on folders: list, make and check them",
-		newAddonList(s, f), newAddonLint(s, f),
+		newAddonList(s, f), newAddonNew(s, f), newAddonLint(s, f),
 	)
 }
 

@@ -85,29 +85,6 @@ func newKubeconfig(s Streams, f *flags) *cobra.Command {
 	}
 }
 
-func newRender(s Streams, f *flags) *cobra.Command {
-	var addon string
-	c := &cobra.Command{
-		Use: "render ENV", Short: "Render the manifests offline, secrets shown as placeholders",
-		Args: environmentArg,
-		RunE: func(c *cobra.Command, args []string) error {
-			_, cancel, a, err := f.open(c.Context(), s, args[0], "render")
-			defer cancel()
-			if err != nil {
-				return err
-			}
-			manifests, err := a.Render(addon)
-			if err != nil {
-				return err
-			}
-			_, err = s.Out.Write(manifests)
-			return err
-		},
-	}
-	c.Flags().StringVar(&addon, "addon", "", "only this `add-on`")
-	return c
-}
-
 func newUnlock(s Streams, f *flags) *cobra.Command {
 	return &cobra.Command{
 		Use: "unlock ENV", Short: "Take the run lock away from a run that is gone",

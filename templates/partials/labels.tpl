@@ -8,6 +8,6 @@ Selectors cannot be changed later: nothing in here may depend on a version.
 */ -}}
 {{- define "labels" -}}
 {{- $root := index . 0 -}}
-app.kubernetes.io/name: {{ $root.Addon.Name }}
+app.kubernetes.io/name: {{ $root.Addon.Name | quote }}
 app.kubernetes.io/component: {{ index . 1 }}
 {{- end -}}
