@@ -37,6 +37,7 @@ type Addon struct {
 	Protect     []string          `yaml:"protect"` // "ConfigMap/state": never pruned unless the run allows it
 	Ignore      []Ignore          `yaml:"ignore"`
 	Hooks       []Hook            `yaml:"hooks"`
+	Upstream    Upstream          `yaml:"source"` // manifests that are not written for clusterup
 
 	Source string `yaml:"-"` // where it comes from: "built-in" or a path
 	Dir    string `yaml:"-"` // its folder as errors name it: "addons/consul"

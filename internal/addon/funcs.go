@@ -94,7 +94,9 @@ func (r *renderer) image(key string) (string, error) {
 	if !ok {
 		return "", hint.With(fmt.Errorf("there is no image %q in %s", key, MetadataFile), "%s", suggest(key, r.Addon.Images))
 	}
-	return Mirror(ref, r.Images), nil
+	mapped := Mirror(ref, r.Images)
+	r.mapped = append(r.mapped, mapped)
+	return mapped, nil
 }
 
 func (r *renderer) file(name string) (string, error) {

@@ -67,7 +67,7 @@ func (a *Addon) check() error {
 	case !dnsLabel.MatchString(a.Namespace):
 		return a.errorf(field("namespace"), "%q cannot name a namespace", a.Namespace)
 	}
-	return errors.Join(a.checkNeeds(), a.checkImages(), a.checkTokens(), a.checkReady(), a.checkRules(), a.checkHooks())
+	return errors.Join(a.checkNeeds(), a.checkImages(), a.checkTokens(), a.checkReady(), a.checkRules(), a.checkHooks(), a.checkUpstream())
 }
 
 // CheckName refuses what cannot name an add-on.

@@ -29,7 +29,8 @@ type Input struct {
 	Environment string
 	Images      map[string]string // the environment's mirrors, see Mirror
 	Tokens      Tokens
-	Places      bool // keep what Object.Place needs: for checks, not for thousands of objects
+	Places      bool                     // keep what Object.Place needs: for checks, not for thousands of objects
+	Notice      func(where, what string) // is told what a reader should know of a render that works; may be nil
 }
 
 // Render gives the objects of an add-on in the order in which they are to be
@@ -51,6 +52,11 @@ func Render(in Input) ([]Object, error) {
 		}
 		objects = append(objects, found...)
 	}
+	brought, err := r.bring()
+	if err != nil {
+		errs = append(errs, r.scrub(err))
+	}
+	objects = append(objects, brought...)
 	if len(errs) > 0 && !in.Places {
 		return nil, errors.Join(errs...)
 	}
@@ -66,6 +72,7 @@ type renderer struct {
 	manifests []string // paths inside the folder, sorted
 	sources   map[string]string
 	revealed  []secret.Value // tokens that templates were given
+	mapped    []string       // images that templates were given: already as the environment maps them
 	depth     int            // of includes
 }
 
@@ -93,7 +100,23 @@ func (r *renderer) parse() error {
 	if err := r.parseFolder(templates.Partials, "partials", "templates/partials"); err != nil {
 		return err
 	}
-	return r.parseFolder(r.Addon.files, manifestsDir, r.Addon.Dir+"/"+manifestsDir)
+	if err := r.parseFolder(r.Addon.files, manifestsDir, r.Addon.Dir+"/"+manifestsDir); err != nil || r.Addon.Upstream.Values == "" {
+		return err
+	}
+	name := path.Clean(r.Addon.Upstream.Values)
+	text, err := fs.ReadFile(r.Addon.files, name)
+	if err != nil {
+		return fmt.Errorf("reading %s: %w", r.Addon.Dir+"/"+name, err)
+	}
+	return r.parseFile(r.Addon.Dir+"/"+name, string(text))
+}
+
+func (r *renderer) parseFile(shown, text string) error {
+	if _, err := r.templates.New(shown).Parse(text); err != nil {
+		return templateError(err)
+	}
+	r.sources[shown] = text
+	return nil
 }
 
 func (r *renderer) parseFolder(files fs.FS, root, display string) error {
@@ -110,10 +133,9 @@ func (r *renderer) parseFolder(files fs.FS, root, display string) error {
 		if err != nil {
 			return fmt.Errorf("reading %s: %w", shown, err)
 		}
-		if _, err := r.templates.New(shown).Parse(string(text)); err != nil {
-			return templateError(err)
+		if err := r.parseFile(shown, string(text)); err != nil {
+			return err
 		}
-		r.sources[shown] = string(text)
 		if !partial {
 			r.manifests = append(r.manifests, shown)
 		}
@@ -126,6 +148,14 @@ func (r *renderer) parseFolder(files fs.FS, root, display string) error {
 }
 
 func (r *renderer) renderFile(name string) ([]Object, error) {
+	out, err := r.execute(name)
+	if err != nil {
+		return nil, err
+	}
+	return parseDocuments(out, r.Places)
+}
+
+func (r *renderer) execute(name string) (*tracker, error) {
 	out := newTracker(name, r.templates, r.sources)
 	err := r.templates.ExecuteTemplate(out, name, r.Addon.data(r.Environment, r.Values))
 	switch {
@@ -141,5 +171,5 @@ func (r *renderer) renderFile(name string) ([]Object, error) {
 		}
 		return nil, hint.With(explained, "%s", missingHint(err, r.Values))
 	}
-	return parseDocuments(out, r.Places)
+	return out, nil
 }

@@ -46,6 +46,15 @@ func newTracker(name string, templates *template.Template, sources map[string]st
 	return t
 }
 
+// untracked holds text that no template of the folder gave: its lines are those
+// of the file, or nothing is known of them and line is 0.
+func untracked(file string, line int, text []byte) *tracker {
+	t := &tracker{now: place{file, line}}
+	t.Buffer = bytes.NewBuffer(text)
+	t.marks = []mark{{place: t.now, text: line > 0}}
+	return t
+}
+
 func (t *tracker) index(list *parse.ListNode, file string, source *lines) {
 	if list == nil {
 		return

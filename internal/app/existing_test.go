@@ -66,6 +66,7 @@ func TestExisting(t *testing.T) {
 		{"dropped", destroyDropped},
 		{"shared", sharedNamespace},
 		{"neighbours", sharedCluster},
+		{"chart", chart},
 		{"contract", contract},
 		{"folder", newFolder},
 		{"interrupted", interrupted},

@@ -21,7 +21,7 @@ func Nearest(name string, known []string) string {
 	switch {
 	case best != "":
 		return fmt.Sprintf("did you mean %s?", best)
-	case len(known) > 0 && len(known) <= 16:
+	case len(known) > 0 && len(known) <= 20:
 		return "there are: " + strings.Join(known, ", ")
 	}
 	return ""

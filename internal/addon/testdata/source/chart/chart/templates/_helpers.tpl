@@ -1,0 +1,8 @@
+{{- define "web.name" -}}
+{{ .Release.Name }}-web
+{{- end }}
+{{- define "web.labels" -}}
+app.kubernetes.io/name: {{ .Chart.Name }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+{{- end }}
