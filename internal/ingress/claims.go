@@ -117,20 +117,18 @@ func (l listener) named(ref map[string]any, namespace string) bool {
 // routeMatch gives the path of a match, and its kind with all else that has to
 // match: routes that differ there share a path on purpose.
 func routeMatch(m map[string]any) (kind, path string) {
-	path = text(m, "path", "value")
-	switch k := text(m, "path", "type"); k {
-	case "", "PathPrefix":
+	kind = text(m, "path", "type")
+	if kind == "" || kind == "PathPrefix" {
 		kind = prefix
-	default:
-		kind = k
 	}
+	path = plainPath(kind, text(m, "path", "value"))
 	for _, field := range []string{"headers", "queryParams", "method"} {
 		if value, ok := m[field]; ok {
 			more, _ := json.Marshal(value) // what came from JSON
 			kind += " " + field + string(more)
 		}
 	}
-	return kind, plainPath(strings.Fields(kind)[0], path)
+	return kind, path
 }
 
 func plainPath(kind, path string) string {
