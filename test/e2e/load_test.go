@@ -42,6 +42,9 @@ type worker struct {
 	client *http.Client
 }
 
+// patience is how long a worker waits for an answer.
+const patience = 5 * time.Second
+
 // pause is between two requests of a worker: enough to leave the machine, which
 // is the cluster too, some time.
 const pause = 10 * time.Millisecond
@@ -58,7 +61,7 @@ func newLoad(hosts, nodes []string, ports map[string]int, roots *x509.CertPool) 
 				for _, n := range nodes {
 					w.nodes = append(w.nodes, net.JoinHostPort(n, fmt.Sprint(ports[scheme])))
 				}
-				w.client = &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{
+				w.client = &http.Client{Timeout: patience, Transport: &http.Transport{
 					DisableKeepAlives: how == "new", MaxIdleConnsPerHost: 1, ForceAttemptHTTP2: how == "h2",
 					TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
 					DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
