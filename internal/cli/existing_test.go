@@ -42,8 +42,11 @@ func (u *user) types(t *testing.T, args ...string) said {
 }
 
 func (u *user) typesWith(ctx context.Context, args ...string) said {
+	return u.typesWords(ctx, append(args, u.file, "--identity", u.identity)...)
+}
+
+func (u *user) typesWords(ctx context.Context, args ...string) said {
 	var out, err bytes.Buffer
-	args = append(args, u.file, "--identity", u.identity)
 	code := Main(ctx, args, Streams{Out: &out, Err: &err})
 	return said{code: code, out: out.String(), err: err.String()}
 }
@@ -110,6 +113,15 @@ func write(t *testing.T, path, text string) {
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
+}
+
+func read(t *testing.T, path string) string {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
 }
 
 // withNode gives the cluster one node that claims to be ready.

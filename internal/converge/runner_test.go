@@ -101,6 +101,17 @@ func TestRunnerLeavesWhatHasNothingToDoAlone(t *testing.T) {
 	}
 }
 
+// A step that was held back by one that was held back names the one that failed.
+func TestRunnerNamesTheFailedStep(t *testing.T) {
+	bad := &fakeStep{name: "bad", todo: 1, applyErr: errors.New("no")}
+	one, two := &fakeStep{name: "one", todo: 1}, &fakeStep{name: "two", todo: 1}
+	planned, _ := PlanAll(t.Context(), []Item{{Step: bad}, {Step: one, After: []string{"bad"}}, {Step: two, After: []string{"one"}}})
+	results, _ := Runner{}.Apply(t.Context(), planned)
+	if results[0].Needs != "" || results[1].Needs != "bad" || results[2].Needs != "bad" {
+		t.Errorf("%+v", results)
+	}
+}
+
 func TestRunnerKeepsBackOnlyWhatNeedsTheFailed(t *testing.T) {
 	bad := &fakeStep{name: "bad", todo: 1, applyErr: errors.New("no")}
 	needs, alone := &fakeStep{name: "needs", todo: 1}, &fakeStep{name: "alone", todo: 1}

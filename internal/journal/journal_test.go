@@ -119,3 +119,18 @@ func TestBefore(t *testing.T) {
 		}
 	}
 }
+
+// Whatever a record holds, reading it is no error and no crash, and the run keeps its
+// time.
+func FuzzRecord(f *testing.F) {
+	f.Add([]byte(`{"operation":"create","at":"2026-07-03T12:00:00Z","plan":{"create":1}}`), startSeq)
+	f.Add([]byte(`{"release":"abc"}`), attemptSeq)
+	f.Add([]byte(`{"outcome":"done","steps":[{"step":"a"}]}`), endSeq)
+	id := newID(time.Date(2026, 7, 3, 12, 0, 0, 0, time.UTC))
+	f.Fuzz(func(t *testing.T, data []byte, seq int) {
+		runs, _, err := Read(t.Context(), memory{key(id, 1+(seq&3)): data}, 0)
+		if err != nil || len(runs) != 1 || runs[0].ID != id {
+			t.Errorf("%+v, %v", runs, err)
+		}
+	})
+}

@@ -111,3 +111,29 @@ func TestLiveProgressKeepsToOneLine(t *testing.T) {
 		}
 	}
 }
+
+// The end of a run names what failed and what each failure held back, and says
+// nothing when nothing failed.
+func TestUndoneNamesTheCause(t *testing.T) {
+	var out bytes.Buffer
+	Undone(&out, []converge.Result{{Step: "a/apply", Outcome: converge.Done}})
+	if out.Len() > 0 {
+		t.Errorf("nothing failed, and it says %q", out.String())
+	}
+	Undone(&out, []converge.Result{
+		{Step: "a/apply", Outcome: converge.Failed},
+		{Step: "a/ready", Outcome: converge.Blocked, Needs: "a/apply"},
+		{Step: "b/apply", Outcome: converge.Failed},
+		{Step: "c/apply", Outcome: converge.Blocked, Needs: "b/apply"},
+		{Step: "promote", Outcome: converge.Blocked, Needs: "a/apply"},
+		{Step: "late", Outcome: converge.Blocked},
+	})
+	want := `
+  failed                a/apply, b/apply
+  held back by a/apply  a/ready, promote
+  held back by b/apply  c/apply
+`
+	if diff := cmp.Diff(want, out.String()); diff != "" {
+		t.Error(diff)
+	}
+}
