@@ -49,14 +49,15 @@ func guardsOf(objects []ObjectPlan) (*guards, error) {
 	return g, nil
 }
 
-// before reports whether one of the webhooks is called for o.
+// before reports whether one of the webhooks is called for o, and has to answer. One
+// that may fail is not waited for: what serves it may need o to become ready.
 func (g *guards) before(o *object) bool {
 	if !isCustom(o.Ref) {
 		return false
 	}
 	for _, w := range g.hooks {
 		made, changed := w.intercepts(o.target().gvr, o.target().namespaced)
-		if (made || changed) && w.objects.Matches(labels.Set(o.body.GetLabels())) {
+		if (made || changed) && !w.failsOpen() && w.objects.Matches(labels.Set(o.body.GetLabels())) {
 			return true
 		}
 	}
