@@ -185,6 +185,10 @@ func (c *Cluster) catchUp(ctx context.Context, p *ObjectPlan, options *Options) 
 			last = err
 			return false, "", unlessPassing(p.Ref, err)
 		}
+		if live == nil && p.wanted.later != nil {
+			last = nil
+			return false, "its version is not served yet", nil
+		}
 		var again ObjectPlan
 		if again, last = c.planObject(ctx, &o, live, nil, options); last == nil && !again.guessed {
 			if again.Action != "" && again.Action != p.Action {
