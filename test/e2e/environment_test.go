@@ -72,6 +72,7 @@ func TestEnvironment(t *testing.T) {
 			w.in(t).dialledPods(t)
 		})
 	})
+	then("a folder dropped in is checked, applied, changed and pruned", func(t *testing.T, w *world) { w.droppedIn(t) })
 	then("a deleted Vault pod is unsealed again", func(t *testing.T, w *world) { w.deletedPod(t, cluster) })
 	then("a killed node comes back with its volumes", func(t *testing.T, w *world) { w.killedNode(t, cluster) })
 	then("no secret is anywhere outside its sealed form", func(t *testing.T, w *world) { w.canary(t) })

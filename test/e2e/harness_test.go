@@ -185,12 +185,22 @@ func (w *world) cluster() *kube.Cluster {
 // kubectl runs kubectl and expects success.
 func (w *world) kubectl(stdin string, args ...string) string {
 	w.t.Helper()
-	c := exec.CommandContext(w.t.Context(), filepath.Join(w.tools, "kubectl"), args...)
-	c.Env = append(os.Environ(), "HOME="+w.home, "KUBECONFIG="+w.kubeconfigPath())
-	c.Stdin = strings.NewReader(stdin)
-	out, err := c.CombinedOutput()
+	out, err := w.kubectlCommand(stdin, args...).CombinedOutput()
 	if err != nil {
 		w.t.Fatalf("kubectl %s: %v\n%s", strings.Join(args, " "), err, out)
 	}
 	return string(out)
+}
+
+// tryKubectl runs kubectl, which may be refused.
+func (w *world) tryKubectl(args ...string) string {
+	out, _ := w.kubectlCommand("", args...).CombinedOutput()
+	return string(out)
+}
+
+func (w *world) kubectlCommand(stdin string, args ...string) *exec.Cmd {
+	c := exec.CommandContext(w.t.Context(), filepath.Join(w.tools, "kubectl"), args...)
+	c.Env = append(os.Environ(), "HOME="+w.home, "KUBECONFIG="+w.kubeconfigPath())
+	c.Stdin = strings.NewReader(stdin)
+	return c
 }
