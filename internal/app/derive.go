@@ -13,7 +13,7 @@ import (
 	"clusterup.dev/clusterup/internal/release"
 )
 
-// derived is an earlier release with the tokens of today: see docs/adr/0008. Where
+// derived is an earlier release with the tokens of today: see docs/adr/0012. Where
 // they are the same, it is that very release.
 type derived struct {
 	halves  [][]byte                         // of the tokens of today

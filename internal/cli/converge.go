@@ -170,7 +170,7 @@ func (f *flags) forever(ctx context.Context, s Streams, name string, interval ti
 		}
 		select {
 		case <-ctx.Done():
-			return stoppedBy(context.Cause(ctx))
+			return f.stoppedBy(context.Cause(ctx))
 		case <-time.After(interval):
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -35,6 +36,7 @@ type flags struct {
 	allowPrune  bool          // of what prunes
 	lockTimeout time.Duration // of what takes the run lock
 
+	again string       // the command and its arguments, for a run that was stopped
 	cause func() error // why the run was stopped, if it was; nil before open
 }
 
@@ -79,7 +81,10 @@ func newRoot(s Streams) *cobra.Command {
 	)
 	each(root, func(c *cobra.Command) {
 		run := c.RunE
-		c.RunE = func(c *cobra.Command, args []string) error { return f.orStopped(run(c, args)) }
+		c.RunE = func(c *cobra.Command, args []string) error {
+			f.again = strings.Join(append([]string{c.CommandPath()}, args...), " ")
+			return f.orStopped(run(c, args))
+		}
 	})
 	return root
 }
@@ -119,7 +124,7 @@ func (f *flags) open(ctx context.Context, s Streams, name, operation string) (co
 	if timeout == 0 {
 		timeout = a.Timeout()
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, timeout, fmt.Errorf("the run's deadline of %s has passed", timeout))
+	ctx, cancel := context.WithTimeoutCause(ctx, timeout, deadlinePassed(timeout))
 	f.cause = func() error {
 		if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) { // that is cancel, at its end
 			return cause

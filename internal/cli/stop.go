@@ -5,6 +5,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"clusterup.dev/clusterup/internal/hint"
 )
@@ -27,17 +28,28 @@ func (f *flags) orStopped(err error) error {
 	case err == nil || errors.As(err, &code):
 		return err
 	case errors.As(err, &torn):
-		return errors.Join(torn.steps, stoppedBy(torn.cause))
+		return errors.Join(torn.steps, f.stoppedBy(torn.cause))
 	case f.cause != nil && f.cause() != nil:
-		return stoppedBy(f.cause())
+		return f.stoppedBy(f.cause())
 	}
 	return err
 }
 
-func stoppedBy(cause error) error {
+// deadlinePassed is the cause of a stop by the run's own deadline.
+type deadlinePassed time.Duration
+
+func (t deadlinePassed) Error() string {
+	return fmt.Sprintf("the run's deadline of %s has passed", time.Duration(t))
+}
+
+func (f *flags) stoppedBy(cause error) error {
 	err := fmt.Errorf("stopped: %w", cause)
 	if hint.Of(cause) != "" {
 		return err
 	}
-	return hint.With(err, "run it again: it goes on from here; --timeout gives it longer")
+	var late deadlinePassed
+	if errors.As(cause, &late) {
+		return hint.With(err, "run it again: it goes on from here; --timeout gives it longer")
+	}
+	return hint.With(err, "run it again: it goes on from here (`%s`)", f.again)
 }
