@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"strings"
 	"syscall"
 
@@ -21,7 +22,14 @@ import (
 // exitInterrupted is what shells expect of a program that a Ctrl-C ended.
 const exitInterrupted = 130
 
+// softMemory is where the garbage collector begins to work harder: thousands of
+// objects shall not take a build machine's memory, and few never come near it.
+const softMemory = 80 << 20
+
 func main() {
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(softMemory)
+	}
 	section := &converge.Section{}
 	ctx, cancel := context.WithCancelCause(converge.WithSection(context.Background(), section))
 	signals := make(chan os.Signal, 2)
