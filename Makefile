@@ -87,7 +87,7 @@ fuzz: ## Fuzz everything that parses, FUZZTIME (30s) each
 	@hack/fuzz.sh $(or $(FUZZTIME),30s)
 
 .PHONY: bench
-bench: preflight packages servers build ## Compare first apply, nothing to do and drift with other tools (half an hour)
+bench: preflight packages servers build ## Compare first apply, nothing to do and drift with other tools (half an hour or more)
 	@hack/bench.sh
 
 .PHONY: bench-create
