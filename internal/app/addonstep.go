@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"clusterup.dev/clusterup/internal/converge"
 	"clusterup.dev/clusterup/internal/kube"
@@ -45,7 +46,7 @@ func (s *Session) sketch(context.Context) ([]release.Part, error) {
 	return parts, nil
 }
 
-// part is one add-on of them, and the custom kinds that the others define.
+// part is one add-on of them, and the custom kinds that are defined before it is applied.
 func (s *Session) part(ctx context.Context, name string) (part release.Part, coming []*unstructured.Unstructured, err error) {
 	parts, err := s.parts(ctx)
 	if err != nil {
@@ -55,18 +56,33 @@ func (s *Session) part(ctx context.Context, name string) (part release.Part, com
 	if at < 0 {
 		return part, nil, fmt.Errorf("the release has no add-on %s", name)
 	}
-	for i, other := range parts {
-		if i == at {
+	return parts[at], definitions(parts, parts[at].Rules.Needs), nil
+}
+
+// definitions are the custom kinds that add-ons, and what those need, define. Of no other
+// add-on is it known that it goes first.
+func definitions(parts []release.Part, needs []string) []*unstructured.Unstructured {
+	first := make(map[string]bool)
+	var all []*unstructured.Unstructured
+	for len(needs) > 0 {
+		name := needs[0]
+		needs = needs[1:]
+		at := slices.IndexFunc(parts, func(p release.Part) bool { return p.Addon == name })
+		if first[name] || at < 0 {
 			continue
 		}
-		for _, o := range other.Objects {
-			if o.GetKind() == "CustomResourceDefinition" {
-				coming = append(coming, o)
+		first[name] = true
+		needs = append(slices.Clip(needs), parts[at].Rules.Needs...)
+		for _, o := range parts[at].Objects {
+			if o.GroupVersionKind().GroupKind() == definition {
+				all = append(all, o)
 			}
 		}
 	}
-	return parts[at], coming, nil
+	return all
 }
+
+var definition = schema.GroupKind{Group: "apiextensions.k8s.io", Kind: "CustomResourceDefinition"}
 
 // apply brings the add-on's objects to what the staged release says.
 func (s *Session) apply(name string) converge.Step {

@@ -64,6 +64,7 @@ func TestExisting(t *testing.T) {
 		{"destroy", destroy},
 		{"early", destroyEarly},
 		{"dropped", destroyDropped},
+		{"defined", definedElsewhere},
 		{"shared", sharedNamespace},
 		{"neighbours", sharedCluster},
 		{"chart", chart},

@@ -81,7 +81,7 @@ func (o *object) check(known bool) error {
 	switch {
 	case !known:
 		return hint.With(fmt.Errorf("%s: the cluster does not serve %s %s", o.Ref, o.APIVersion, o.Kind),
-			"check apiVersion and kind, or add the CustomResourceDefinition")
+			"check apiVersion and kind, add the CustomResourceDefinition, or list the add-on that defines it under needs")
 	case o.Name == "":
 		return fmt.Errorf("a %s has no name", o.Kind)
 	case o.resource.namespaced && o.Namespace == "":
