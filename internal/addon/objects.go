@@ -19,6 +19,8 @@ type Object struct {
 	File string
 	Line int // 0 for what the folder as a whole gave
 
+	Brought bool // from source, where nothing is a template
+
 	generated bool  // a Namespace that no manifest asked for
 	text      *text // nil unless places of fields are wanted
 	items     []int // which item of a List it is, and of Lists in it

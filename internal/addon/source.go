@@ -118,8 +118,9 @@ func (r *renderer) bring() ([]Object, error) {
 	case u.Chart != "":
 		objects, err = r.chart(path.Clean(u.Chart))
 	}
-	for _, o := range objects {
-		r.mirror(o)
+	for i := range objects {
+		objects[i].Brought = true
+		r.mirror(objects[i])
 	}
 	return objects, err
 }

@@ -66,6 +66,17 @@ const (
 	crdOf      = "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {name: widgets.example.org}\nspec:\n  group: example.org\n  scope: Namespaced\n  names: {plural: widgets, kind: Widget}\n  versions:\n    - name: v1\n      served: true\n      storage: true\n      schema: {openAPIV3Schema: {type: object, required: [spec], properties: {spec: {type: object, properties: {size: {type: integer}}}}}}\n"
 )
 
+// bare is a Deployment that a cluster would suffer.
+func bare(image string) string {
+	text := strings.Replace(deployment, "      securityContext: {runAsNonRoot: true}\n", "", 1)
+	return text + "        - name: web\n          image: " + image + "\n"
+}
+
+// careful is one without a finding but for its image.
+func careful(image string) string {
+	return deployment + strings.Replace(container, `{{ image "web" }}`, image, 1)
+}
+
 // Each rule, with its whole message: the place in the folder, the values that it
 // takes, the hint.
 func TestRules(t *testing.T) {
@@ -159,6 +170,28 @@ func TestRules(t *testing.T) {
 				"demo/manifests/web.yaml:13: error: Deployment demo/web: image nginx has no exact version | give a tag other than latest, or a digest; best under images: in addon.yaml",
 				"demo/manifests/web.yaml:18: warning: Deployment demo/web: image docker.io/library/x:2 is not under images: in addon.yaml, so an environment cannot map it to a mirror | name it there, and write {{ image \"key\" }} here",
 			},
+		},
+		"images of others": { // an environment can map them all, and {{ means nothing there
+			files("addon.yaml", header+"source: {plain: upstream}\n", "upstream/web.yaml", bare("docker.io/library/x:2"), "manifests/own.yaml", strings.Replace(bare("docker.io/library/x:2"), "name: web", "name: own", 1)),
+			[]string{
+				"demo/manifests/own.yaml:9: warning: Deployment demo/own: the pod has no securityContext | securityContext: {{- include \"podSecurityContext\" 65532 | nindent 8 }}",
+				"demo/manifests/own.yaml:11: warning: Deployment demo/own: container web does not request cpu and memory | resources: {requests: {cpu: 10m, memory: 32Mi}}",
+				"demo/manifests/own.yaml:11: warning: Deployment demo/own: container web has no readinessProbe: it counts as ready as soon as it runs | readinessProbe: {httpGet: {port: http, path: /}}",
+				"demo/manifests/own.yaml:11: warning: Deployment demo/own: container web has no securityContext | securityContext: {{- include \"securityContext\" . | nindent 12 }}",
+				"demo/manifests/own.yaml:12: warning: Deployment demo/own: image docker.io/library/x:2 is not under images: in addon.yaml, so an environment cannot map it to a mirror | name it there, and write {{ image \"key\" }} here",
+				"demo/upstream/web.yaml:9: warning: Deployment demo/web: the pod has no securityContext | set one that makes it run as a user who is not root, in the file itself",
+				"demo/upstream/web.yaml:11: warning: Deployment demo/web: container web does not request cpu and memory | set resources.requests, in the file itself",
+				"demo/upstream/web.yaml:11: warning: Deployment demo/web: container web has no readinessProbe: it counts as ready as soon as it runs | set a readinessProbe, in the file itself",
+				"demo/upstream/web.yaml:11: warning: Deployment demo/web: container web has no securityContext | set one without privileges and capabilities, in the file itself",
+			},
+		},
+		"images of a kustomization": {
+			files("addon.yaml", header+"source: {kustomize: upstream}\n", "upstream/kustomization.yaml", "resources: [web.yaml]\n", "upstream/web.yaml", careful("nginx")),
+			[]string{"demo/upstream/web.yaml:1: error: Deployment demo/web: image nginx has no exact version | give a tag other than latest, or a digest, in a patch of the kustomization"},
+		},
+		"images of a chart": {
+			files("addon.yaml", header+"source: {chart: upstream}\n", "upstream/Chart.yaml", "apiVersion: v2\nname: web\nversion: 1.0.0\n", "upstream/templates/web.yaml", careful("nginx")+"---\n"+strings.Replace(careful("nginx:1.29"), "name: web", "name: more", 1)),
+			[]string{"demo/upstream/templates/web.yaml: error: Deployment demo/web: image nginx has no exact version | give a tag other than latest, or a digest, by the chart's values"},
 		},
 		"selector": {
 			files("addon.yaml", images, "manifests/web.yaml", strings.Replace(deployment, "matchLabels: {a: b}", "matchLabels: {a: c}", 1)+container),

@@ -56,37 +56,29 @@ func (l *linter) workload(a *addon.Addon, o addon.Object) {
 			}
 			path := fmt.Sprintf("%s.%s[%d]", at, list, i)
 			l.image(a, o, path, c)
-			l.container(o, path, c, kind.probed && (list == "containers" || c["restartPolicy"] == "Always"))
+			l.container(a, o, path, c, kind.probed && (list == "containers" || c["restartPolicy"] == "Always"))
 		}
 	}
 	if _, ok := spec["securityContext"]; !ok {
-		l.warn(hint.With(o.Fault(at, "%s: the pod has no securityContext", o.Title()), `securityContext: {{- include "podSecurityContext" 65532 | nindent 8 }}`))
+		l.warn(hint.With(o.Fault(at, "%s: the pod has no securityContext", o.Title()), "%s",
+			advise(a, o, `securityContext: {{- include "podSecurityContext" 65532 | nindent 8 }}`, "set one that makes it run as a user who is not root")))
 	}
 }
 
-func (l *linter) image(a *addon.Addon, o addon.Object, path string, c map[string]any) {
-	ref, _ := c["image"].(string)
-	switch {
-	case ref == "" || slices.Contains(slices.Collect(maps.Values(a.Images)), ref):
-	case !addon.Exact(ref):
-		l.report(hint.With(o.Fault(path+".image", "%s: image %s has no exact version", o.Title(), ref), "give a tag other than latest, or a digest; best under images: in %s", addon.MetadataFile))
-	default:
-		l.warn(hint.With(o.Fault(path+".image", "%s: image %s is not under images: in %s, so an environment cannot map it to a mirror", o.Title(), ref, addon.MetadataFile),
-			`name it there, and write {{ image "key" }} here`))
-	}
-}
-
-func (l *linter) container(o addon.Object, path string, c map[string]any, probed bool) {
+func (l *linter) container(a *addon.Addon, o addon.Object, path string, c map[string]any, probed bool) {
 	name := c["name"]
 	requests := mapping(c, "resources", "requests")
 	if requests["cpu"] == nil || requests["memory"] == nil {
-		l.warn(hint.With(o.Fault(path, "%s: container %s does not request cpu and memory", o.Title(), name), "resources: {requests: {cpu: 10m, memory: 32Mi}}"))
+		l.warn(hint.With(o.Fault(path, "%s: container %s does not request cpu and memory", o.Title(), name), "%s",
+			advise(a, o, "resources: {requests: {cpu: 10m, memory: 32Mi}}", "set resources.requests")))
 	}
 	if _, ok := c["securityContext"]; !ok {
-		l.warn(hint.With(o.Fault(path, "%s: container %s has no securityContext", o.Title(), name), `securityContext: {{- include "securityContext" . | nindent 12 }}`))
+		l.warn(hint.With(o.Fault(path, "%s: container %s has no securityContext", o.Title(), name), "%s",
+			advise(a, o, `securityContext: {{- include "securityContext" . | nindent 12 }}`, "set one without privileges and capabilities")))
 	}
 	if probed && c["readinessProbe"] == nil && c["startupProbe"] == nil {
-		l.warn(hint.With(o.Fault(path, "%s: container %s has no readinessProbe: it counts as ready as soon as it runs", o.Title(), name), "readinessProbe: {httpGet: {port: http, path: /}}"))
+		l.warn(hint.With(o.Fault(path, "%s: container %s has no readinessProbe: it counts as ready as soon as it runs", o.Title(), name), "%s",
+			advise(a, o, "readinessProbe: {httpGet: {port: http, path: /}}", "set a readinessProbe")))
 	}
 }
 
