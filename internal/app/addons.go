@@ -4,6 +4,9 @@ package app
 
 import (
 	"errors"
+	"fmt"
+	"slices"
+	"strings"
 
 	"clusterup.dev/clusterup/internal/addon"
 	"clusterup.dev/clusterup/internal/environment"
@@ -61,6 +64,15 @@ func merge(env *environment.Environment, a *addon.Addon, index int) (chosen, err
 	}
 	c.specs, err = a.Specs(env.Metadata.Name, c.values)
 	return c, err
+}
+
+// unlisted is what to do about an add-on that the environment does not list.
+func (a *App) unlisted(name string) string {
+	known, err := catalog(besideFile(a.env), a.options.AddonsDirs)
+	if err == nil && slices.Contains(known.Names(), name) {
+		return fmt.Sprintf("add {name: %s} to spec.addons (%s)", name, a.env.At("spec", "addons"))
+	}
+	return "it has " + strings.Join(a.addonNames(), ", ")
 }
 
 // atValue puts file, line and column of the environment before every error

@@ -261,7 +261,7 @@ func (a *App) RenderList(only string) (map[string]any, error) {
 // gives, or all.
 func (a *App) rendersOf(only string) ([][]addon.Object, error) {
 	if only != "" && !slices.Contains(a.addonNames(), only) {
-		return nil, hint.With(fmt.Errorf("%s has no add-on %q", a.Name(), only), "it has %s", strings.Join(a.addonNames(), ", "))
+		return nil, hint.With(fmt.Errorf("%s has no add-on %q", a.Name(), only), "%s", a.unlisted(only))
 	}
 	sets, err := a.render(secret.Placeholders(a.allSpecs()))
 	if err != nil {
