@@ -26,8 +26,9 @@ type NewAddon struct {
 }
 
 // MakeAddon writes the folder of a new add-on into dir, addons/ when empty. It is
-// whole or not there, and passes lint as it is.
-func MakeAddon(name, dir string) (NewAddon, error) {
+// whole or not there, and passes lint as it is. A name that an add-on of another
+// place has is taken only with replace.
+func MakeAddon(name, dir string, replace bool) (NewAddon, error) {
 	if dir == "" {
 		dir = addonsDir
 	}
@@ -41,10 +42,9 @@ func MakeAddon(name, dir string) (NewAddon, error) {
 	if isAddon(dir) {
 		return made, hint.With(fmt.Errorf("%s is an add-on itself", dir), "name the folder that it is in")
 	}
-	if known, err := catalog(addonsDir, nil); err == nil {
-		if other, err := known.Get(name); err == nil {
-			made.Replaces = other.Source
-		}
+	if made.Replaces = whereFrom(name); made.Replaces != "" && !replace {
+		return made, hint.With(fmt.Errorf("there is an add-on %s already (%s), and this one would take its place", name, made.Replaces),
+			"take another name, or say --replace if it is to take its place")
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return made, fmt.Errorf("making the add-on %s: %w", name, err)
@@ -61,6 +61,20 @@ func MakeAddon(name, dir string) (NewAddon, error) {
 	}
 	made.Files, err = filesBelow(made.Folder)
 	return made, err
+}
+
+// whereFrom names the place of an add-on that there is; "" is nowhere.
+func whereFrom(name string) string {
+	known, err := catalog(addonsDir, nil)
+	if err != nil {
+		return ""
+	}
+	for _, listed := range known.List() {
+		if listed.Name == name {
+			return listed.Source
+		}
+	}
+	return ""
 }
 
 // writeScaffold writes the files of templates/addon with the add-on's name.

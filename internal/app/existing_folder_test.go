@@ -14,7 +14,7 @@ import (
 // What `addon new` writes is applied by an API server as it is, the second plan
 // has nothing to do. Nobody makes pods here, so the Deployment is not waited for.
 func newFolder(t *testing.T, w *world) {
-	if _, err := MakeAddon("shop", filepath.Join(w.dir, "addons")); err != nil {
+	if _, err := MakeAddon("shop", filepath.Join(w.dir, "addons"), false); err != nil {
 		t.Fatal(err)
 	}
 	file := filepath.Join(w.dir, "addons", "shop", "addon.yaml")

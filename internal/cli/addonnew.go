@@ -14,6 +14,7 @@ import (
 
 func newAddonNew(s Streams, f *flags) *cobra.Command {
 	var dir string
+	var replace bool
 	c := &cobra.Command{
 		Use: "new NAME", Short: "Write the folder of a new add-on, which works as it is",
 		Args: func(c *cobra.Command, args []string) error {
@@ -23,7 +24,7 @@ func newAddonNew(s Streams, f *flags) *cobra.Command {
 			return nil
 		},
 		RunE: func(_ *cobra.Command, args []string) error {
-			made, err := app.MakeAddon(args[0], dir)
+			made, err := app.MakeAddon(args[0], dir, replace)
 			if err != nil {
 				return err
 			}
@@ -42,10 +43,11 @@ func newAddonNew(s Streams, f *flags) *cobra.Command {
 				more = " --addons-dir " + where
 			}
 			fmt.Fprintf(s.Out, "next:\n  clusterup addon lint %s   # after every change; --update writes golden.yaml\n", made.Folder)
-			fmt.Fprintf(s.Out, "  add {name: %s} to spec.addons of environments/ENV.yaml\n  clusterup diff ENV%s, then clusterup reconcile ENV%s\n", made.Name, more, more)
+			fmt.Fprintf(s.Out, "  add {name: %s} to spec.addons of environments/ENV.yaml\n  (its image, clusterup.dev/echo, is only on nodes of local environments: elsewhere, name yours in addon.yaml)\n  clusterup diff ENV%s, then clusterup reconcile ENV%s\n", made.Name, more, more)
 			return nil
 		},
 	}
+	c.Flags().BoolVar(&replace, "replace", false, "also if there is an add-on of this name elsewhere, such as a built-in one: take its place")
 	c.Flags().StringVar(&dir, "dir", "", "the `folder` to write it into (default: addons)")
 	return c
 }

@@ -58,7 +58,7 @@ func newReconcile(s Streams, f *flags) *cobra.Command {
 }
 
 func allowPrune(c *cobra.Command, f *flags) {
-	c.Flags().BoolVar(&f.allowPrune, "allow-prune", false, "also delete what is protected (namespaces, CRDs, volumes, secrets with tokens), and more than half of an add-on")
+	c.Flags().BoolVar(&f.allowPrune, "allow-prune", false, "also delete what is protected (namespaces, CRDs, volumes, secrets with tokens, what protect: names), and more than half of an add-on of four objects or more")
 }
 
 func lockTimeout(c *cobra.Command, f *flags) {
