@@ -75,6 +75,7 @@ func TestLoad(t *testing.T) {
 // What is wrong in addon.yaml is named with its place, and the nearest right name.
 func TestLoadErrors(t *testing.T) {
 	const file = "addons/demo/addon.yaml"
+	const likeDiff = `write it as diff does: spec.replicas, spec.containers[name=web].image or metadata.annotations["a.b/c"]`
 	tests := []struct{ name, yaml, err, hint string }{
 		{"empty", "", file + ": it is empty", ""},
 		{"syntax", header + "needs: [\n", file + ":5: did not find expected node content", ""},
@@ -101,6 +102,10 @@ func TestLoadErrors(t *testing.T) {
 		{"cert of the environment's", header + "tokens: [{name: a, kind: cert, ca: clusterup/digest}]\n", file + ":5:36: the environment has no authority clusterup/digest", "it is called clusterup/ca"},
 		{"no cert", header + "tokens: [{name: a, kind: password, dns: [x]}]\n", file + ":5:10: token a is no certificate, and has fields of one", ""},
 		{"skip", header + "ready: {skip: [web]}\n", file + `:5:16: "web" does not name an object`, `write kind and name: "StatefulSet/web"`},
+		{"path", header + "ignore: [{object: ConfigMap/a, fields: ['data[\"a\\q\"]']}]\n", file + `:5:41: "data[\"a\\q\"]" is not the path of a field`, likeDiff},
+		{"path with an index", header + "ignore: [{object: ConfigMap/a, fields: ['data[00]']}]\n", file + `:5:41: "data[00]" is not the path of a field`, likeDiff},
+		{"path of a name", header + "ignore: [{object: ConfigMap, fields: [metadata.name]}]\n", file + ":5:39: metadata.name cannot be ignored: the object is known by it", ""},
+		{"path of readiness", header + "ready: {objects: [{object: Widget, field: status., is: x}]}\n", file + `:5:43: "status." is not the path of a field`, likeDiff},
 		{"hook", header + "hooks: [{use: Run It}]\n", file + `:5:15: "Run It" cannot name a hook`, ""},
 	}
 	for _, tt := range tests {

@@ -5,11 +5,11 @@ package addon
 import (
 	"bytes"
 	"fmt"
-	"strconv"
-	"strings"
 	"sync"
 
 	"gopkg.in/yaml.v3"
+
+	"clusterup.dev/clusterup/internal/fieldpath"
 )
 
 // text is the document that an object was read from. It is kept only where
@@ -46,10 +46,11 @@ func (o Object) Place(path string) (file string, line int) {
 		node = node.Content[i]
 	}
 	at, found := 0, node
-	for _, step := range steps(path) {
+	steps, _ := fieldpath.Parse(path) // as far as it can be read
+	for _, step := range steps {
 		key, value := child(found, step)
-		if value == nil && step == "data" {
-			key, value = child(found, "stringData")
+		if value == nil && step.Key == "data" {
+			key, value = member(found, "stringData")
 		}
 		if value == nil {
 			break
@@ -78,19 +79,30 @@ func (t *text) place(line int) (string, int) {
 
 // child gives the node of a field or an item, and the node that says where it
 // begins.
-func child(node *yaml.Node, step any) (key, value *yaml.Node) {
-	for node != nil && node.Kind == yaml.AliasNode {
-		node = node.Alias
+func child(node *yaml.Node, step fieldpath.Step) (key, value *yaml.Node) {
+	node = aliased(node)
+	switch {
+	case !step.Item:
+		return member(node, step.Key)
+	case node == nil || node.Kind != yaml.SequenceNode:
+		return nil, nil
 	}
-	switch step := step.(type) {
-	case string:
-		return member(node, step)
-	case int:
-		if node != nil && node.Kind == yaml.SequenceNode && step < len(node.Content) {
-			return node.Content[step], node.Content[step]
+	for i, item := range node.Content {
+		if step.Key == "" && i == step.Index {
+			return item, item
+		}
+		if _, name := member(aliased(item), step.Key); step.Key != "" && name != nil && name.Value == step.Is {
+			return item, item
 		}
 	}
 	return nil, nil
+}
+
+func aliased(node *yaml.Node) *yaml.Node {
+	for node != nil && node.Kind == yaml.AliasNode {
+		node = node.Alias
+	}
+	return node
 }
 
 func member(node *yaml.Node, name string) (key, value *yaml.Node) {
@@ -103,39 +115,6 @@ func member(node *yaml.Node, name string) (key, value *yaml.Node) {
 		}
 	}
 	return nil, nil
-}
-
-// steps takes a path apart: names as strings, numbers of items as ints. What
-// cannot be read ends it.
-func steps(path string) []any {
-	var all []any
-	for path != "" {
-		switch {
-		case path[0] == '.':
-			path = path[1:]
-		case strings.HasPrefix(path, `["`):
-			quoted, err := strconv.QuotedPrefix(path[1:])
-			name, err2 := strconv.Unquote(quoted)
-			if err != nil || err2 != nil {
-				return all
-			}
-			all, path = append(all, name), strings.TrimPrefix(path[1+len(quoted):], "]")
-		case path[0] == '[':
-			end := strings.IndexByte(path, ']')
-			i, err := strconv.Atoi(path[1:max(end, 1)])
-			if err != nil || i < 0 {
-				return all
-			}
-			all, path = append(all, i), path[end+1:]
-		default:
-			end := strings.IndexAny(path, ".[")
-			if end < 0 {
-				end = len(path)
-			}
-			all, path = append(all, path[:end]), path[end:]
-		}
-	}
-	return all
 }
 
 // Fault is an error about the field of an object, with its place.

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"clusterup.dev/clusterup/internal/fieldpath"
 	"clusterup.dev/clusterup/internal/hint"
 )
 
@@ -76,7 +77,7 @@ func (a *Addon) checkRules() error {
 			errs = append(errs, a.errorf(field("ignore", i), "%s: no fields to ignore", ignore.Object))
 		}
 		for j, path := range ignore.Fields {
-			if err := a.checkPath(path, "ignore", i, "fields", j); err != nil {
+			if err := a.checkIgnored(path, "ignore", i, "fields", j); err != nil {
 				errs = append(errs, err)
 			}
 		}
@@ -84,10 +85,7 @@ func (a *Addon) checkRules() error {
 	return errors.Join(errs...)
 }
 
-var (
-	objectPattern = regexp.MustCompile(`^[A-Z][A-Za-z0-9]*(/[a-z0-9]([-a-z0-9.:]*[a-z0-9])?)?$`)
-	fieldPath     = regexp.MustCompile(`^[A-Za-z_$][\w$-]*(\.[A-Za-z_$][\w$-]*|\[("[^"]+"|[A-Za-z]\w*=[^\]]+|\d+)\])*$`)
-)
+var objectPattern = regexp.MustCompile(`^[A-Z][A-Za-z0-9]*(/[a-z0-9]([-a-z0-9.:]*[a-z0-9])?)?$`)
 
 func (a *Addon) checkPattern(pattern string, at ...any) error {
 	if objectPattern.MatchString(pattern) {
@@ -97,8 +95,23 @@ func (a *Addon) checkPattern(pattern string, at ...any) error {
 }
 
 func (a *Addon) checkPath(path string, at ...any) error {
-	if fieldPath.MatchString(path) {
-		return nil
+	_, err := a.parsePath(path, at)
+	return err
+}
+
+// checkIgnored checks a field that is left to others.
+func (a *Addon) checkIgnored(path string, at ...any) error {
+	parsed, err := a.parsePath(path, at)
+	if err == nil && parsed.Identifies() {
+		return a.errorf(at, "%s cannot be ignored: the object is known by it", path)
 	}
-	return hint.With(a.errorf(at, "%q is not the path of a field", path), `write it as diff does: spec.replicas, spec.containers[name=web].image or metadata.annotations["a.b/c"]`)
+	return err
+}
+
+func (a *Addon) parsePath(path string, at []any) (fieldpath.Path, error) {
+	parsed, err := fieldpath.Parse(path)
+	if err != nil {
+		return nil, hint.With(a.errorf(at, "%v", err), "%s", hint.Of(err))
+	}
+	return parsed, nil
 }

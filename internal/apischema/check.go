@@ -12,6 +12,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"clusterup.dev/clusterup/internal/fieldpath"
 	"clusterup.dev/clusterup/internal/strictyaml"
 )
 
@@ -101,15 +102,15 @@ func (c *checker) structure(path string, t reflect.Type, value any) {
 		f, known := fields[key]
 		switch {
 		case !known:
-			c.problem(step(path, key), strictyaml.Nearest(key, slices.Collect(maps.Keys(fields))), "there is no such field")
+			c.problem(fieldpath.Join(path, key), strictyaml.Nearest(key, slices.Collect(maps.Keys(fields))), "there is no such field")
 		case path == "" && key == "status":
 		default:
-			c.check(step(path, key), f.Type, object[key], f.mergeKey)
+			c.check(fieldpath.Join(path, key), f.Type, object[key], f.mergeKey)
 		}
 	}
 	for _, key := range slices.Sorted(maps.Keys(fields)) {
 		if _, given := object[key]; fields[key].required && !given {
-			c.problem(step(path, key), "", "is missing")
+			c.problem(fieldpath.Join(path, key), "", "is missing")
 		}
 	}
 }
@@ -121,7 +122,7 @@ func (c *checker) mapping(path string, t reflect.Type, value any) {
 		return
 	}
 	for _, key := range slices.Sorted(maps.Keys(object)) {
-		c.check(step(path, key), t.Elem(), object[key], "")
+		c.check(fieldpath.Join(path, key), t.Elem(), object[key], "")
 	}
 }
 

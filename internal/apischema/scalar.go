@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"math"
 	"reflect"
-	"regexp"
 )
 
 func (c *checker) bytes(path string, value any) {
@@ -91,17 +90,4 @@ func brief(value any) string {
 		text = string(runes[:40]) + "..."
 	}
 	return fmt.Sprintf("%q", text)
-}
-
-var plainKey = regexp.MustCompile(`^[A-Za-z_$][\w$-]*$`)
-
-// step is the path of a field below another.
-func step(path, key string) string {
-	switch {
-	case !plainKey.MatchString(key):
-		return fmt.Sprintf("%s[%q]", path, key)
-	case path == "":
-		return key
-	}
-	return path + "." + key
 }

@@ -4,8 +4,8 @@ package crd
 
 import (
 	"fmt"
-	"strconv"
-	"strings"
+
+	"clusterup.dev/clusterup/internal/fieldpath"
 )
 
 // path is the place of a field, as diff prints it. The zero value is the object
@@ -21,15 +21,7 @@ func (p path) String() string {
 	return string(p)
 }
 
-func (p path) key(name string) path {
-	switch {
-	case name == "" || strings.ContainsAny(name, `./[]" `):
-		return p + path("["+strconv.Quote(name)+"]")
-	case p == "":
-		return path(name)
-	}
-	return p + "." + path(name)
-}
+func (p path) key(name string) path { return path(fieldpath.Join(string(p), name)) }
 
 func (p path) item(i int) path { return p + path(fmt.Sprintf("[%d]", i)) }
 

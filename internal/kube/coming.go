@@ -15,6 +15,7 @@ import (
 
 	"clusterup.dev/clusterup/internal/converge"
 	"clusterup.dev/clusterup/internal/crd"
+	"clusterup.dev/clusterup/internal/fieldpath"
 	"clusterup.dev/clusterup/internal/hint"
 )
 
@@ -123,7 +124,7 @@ func sameSchemas(a, b *unstructured.Unstructured) bool {
 		all := make(map[any]any, len(versions))
 		for _, v := range versions {
 			if m, ok := v.(map[string]any); ok {
-				all[text(m["name"])] = m["schema"]
+				all[fieldpath.Text(m["name"])] = m["schema"]
 			}
 		}
 		return all

@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"clusterup.dev/clusterup/internal/converge"
+	"clusterup.dev/clusterup/internal/fieldpath"
 )
 
 // serverFields are under metadata and written by the server alone.
@@ -131,7 +132,7 @@ func (d *differ) item(path []pathStep, old, new any) {
 }
 
 func (d *differ) add(path []pathStep, old, new any) {
-	f := converge.Field{Path: pathString(path), Old: text(old), New: text(new), Manager: writer(d.entries, path)}
+	f := converge.Field{Path: pathString(path), Old: fieldpath.Text(old), New: fieldpath.Text(new), Manager: writer(d.entries, path)}
 	if d.masked(path) {
 		if old != nil {
 			f.Old = "(secret)"

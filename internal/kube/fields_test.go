@@ -10,6 +10,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"clusterup.dev/clusterup/internal/converge"
+	"clusterup.dev/clusterup/internal/fieldpath"
 )
 
 func thing(t *testing.T, text string) *unstructured.Unstructured {
@@ -54,6 +55,10 @@ func TestDifferences(t *testing.T) {
 			"a key that needs quotes", "metadata: {annotations: {a.b/c: x}}", "metadata: {annotations: {a.b/c: z}}",
 			[]converge.Field{{Path: `metadata.annotations["a.b/c"]`, Old: "x", New: "z"}},
 		},
+		{
+			"a key that begins with a digit", "data: {01-init: x, '7': v}", "data: {01-init: z, '7': z}",
+			[]converge.Field{{Path: "data.01-init", Old: "x", New: "z"}, {Path: `data["7"]`, Old: "v", New: "z"}},
+		},
 		{"another type", "spec: {a: [1]}", "spec: {a: b}", []converge.Field{{Path: "spec.a", Old: "[1]", New: "b"}}},
 		{
 			"kubectl's copy is masked", "metadata: {annotations: {kubectl.kubernetes.io/last-applied-configuration: s3cret}}", "metadata: {}",
@@ -64,6 +69,11 @@ func TestDifferences(t *testing.T) {
 			got := differences(thing(t, test.live), thing(t, test.after))
 			if diff := cmp.Diff(test.want, got); diff != "" {
 				t.Error(diff)
+			}
+			for _, field := range got { // a rule can be written with it
+				if path, err := fieldpath.Parse(field.Path); err != nil || path.String() != field.Path {
+					t.Errorf("%s is read as %s, %v", field.Path, path, err)
+				}
 			}
 		})
 	}

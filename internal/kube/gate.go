@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"clusterup.dev/clusterup/internal/converge"
+	"clusterup.dev/clusterup/internal/fieldpath"
 )
 
 // longestGatePause is how long it may take until it is seen that a webhook answers;
@@ -121,7 +122,7 @@ func storedVersion(definition *unstructured.Unstructured) string {
 	versions, _, _ := unstructured.NestedSlice(definition.Object, "spec", "versions")
 	for _, v := range versions {
 		if m, ok := v.(map[string]any); ok && m["storage"] == true {
-			return text(m["name"])
+			return fieldpath.Text(m["name"])
 		}
 	}
 	return ""

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"clusterup.dev/clusterup/internal/fieldpath"
 )
 
 // ignoring is o as it is applied over live: fields that are others' business once the
@@ -17,17 +19,17 @@ import (
 // neither a difference nor a conflict, whatever the manifest says. live is not nil.
 func ignoring(o *object, live *unstructured.Unstructured, options *Options) (*object, error) {
 	paths := injected(o.body)
-	if _, scaled := (fieldPath{{key: "spec"}, {key: "replicas"}}).in(o.body.Object); scaled && scaledByOthers(live, options.Override) {
-		paths = append(paths, fieldPath{{key: "spec"}, {key: "replicas"}})
+	if _, scaled := (fieldpath.Path{{Key: "spec"}, {Key: "replicas"}}).In(o.body.Object); scaled && scaledByOthers(live, options.Override) {
+		paths = append(paths, fieldpath.Path{{Key: "spec"}, {Key: "replicas"}})
 	}
 	if options.Ignore != nil {
 		for _, text := range options.Ignore(o.Ref) {
-			path, err := parseFieldPath(text)
+			path, err := fieldpath.Parse(text)
 			if err != nil {
 				return nil, fmt.Errorf("%s: a field to ignore: %w", o.Ref, err)
 			}
-			if isSecret(o.Ref) && path[0].key == "stringData" {
-				path[0].key = "data"
+			if isSecret(o.Ref) && path[0].Key == "stringData" {
+				path[0].Key = "data"
 			}
 			paths = append(paths, path)
 		}
@@ -39,7 +41,7 @@ func ignoring(o *object, live *unstructured.Unstructured, options *Options) (*ob
 	adapted.body = o.body.DeepCopy()
 	own := ownFields(live)
 	for _, path := range paths {
-		if path[0].key == "apiVersion" || path[0].key == "kind" || len(path) == 1 && path[0].key == "metadata" {
+		if path.Identifies() {
 			return nil, fmt.Errorf("%s: %s cannot be ignored", o.Ref, path)
 		}
 		_, _ = ignore(adapted.body.Object, live.Object, own, path, own != nil)
@@ -49,7 +51,7 @@ func ignoring(o *object, live *unstructured.Unstructured, options *Options) (*ob
 
 // ignore gives wanted as it is to be sent, with the field at path as it is live. keep is
 // false when nothing of it is to be sent. held are our fields of live.
-func ignore(wanted, live any, held map[string]any, path fieldPath, mine bool) (sent any, keep bool) {
+func ignore(wanted, live any, held map[string]any, path fieldpath.Path, mine bool) (sent any, keep bool) {
 	if len(path) == 0 {
 		switch {
 		case !mine:
@@ -60,9 +62,9 @@ func ignore(wanted, live any, held map[string]any, path fieldPath, mine bool) (s
 		return extract(live, held), true
 	}
 	step := path[0]
-	below, _ := step.in(live)
-	belowHeld, belowMine := step.held(live, below, held, mine)
-	if !step.item {
+	below, _ := step.In(live)
+	belowHeld, belowMine := heldBelow(step, live, below, held, mine)
+	if !step.Item {
 		m, ok := wanted.(map[string]any)
 		if !ok && (wanted != nil || !belowMine) {
 			return wanted, wanted != nil
@@ -71,19 +73,19 @@ func ignore(wanted, live any, held map[string]any, path fieldPath, mine bool) (s
 		if !ok {
 			m = make(map[string]any)
 		}
-		if sent, keep := ignore(m[step.key], below, belowHeld, path[1:], belowMine); keep {
-			m[step.key] = sent
+		if sent, keep := ignore(m[step.Key], below, belowHeld, path[1:], belowMine); keep {
+			m[step.Key] = sent
 		} else {
-			delete(m, step.key)
+			delete(m, step.Key)
 		}
 		return m, len(m) > 0 || ok && had == 0 // what is left empty is not claimed
 	}
 	list, _ := wanted.([]any)
-	i := step.at(list)
+	i := step.At(list)
 	if i < 0 {
 		return wanted, wanted != nil // an item that is not wanted is not brought back
 	}
-	sent, keep = ignore(list[i], below, belowHeld, path[1:], belowMine || step.key == "" && below != nil)
+	sent, keep = ignore(list[i], below, belowHeld, path[1:], belowMine || step.Key == "" && below != nil)
 	if !keep {
 		return slices.Delete(slices.Clone(list), i, i+1), len(list) > 1
 	}
@@ -91,21 +93,15 @@ func ignore(wanted, live any, held map[string]any, path fieldPath, mine bool) (s
 	return list, true
 }
 
-// held is our part of the field set below the step, and whether we hold anything there.
-// A value that is held as a whole is held with all that is in it.
-func (s fieldStep) held(live, below any, set map[string]any, mine bool) (map[string]any, bool) {
-	if !mine {
-		return nil, false
-	}
-	if whole(set) {
-		return nil, true
-	}
-	step := pathStep{key: s.key}
-	if s.item {
+// heldBelow is our part of the field set below a step into live, and whether we hold
+// anything there. A value that is held as a whole is held with all that is in it.
+func heldBelow(s fieldpath.Step, live, below any, set map[string]any, mine bool) (map[string]any, bool) {
+	step := pathStep{key: s.Key}
+	if s.Item {
 		list, _ := live.([]any)
-		step = pathStep{index: s.at(list), item: below}
+		step = pathStep{index: s.At(list), item: below}
 	}
-	return child(set, step)
+	return childOf(set, mine, step)
 }
 
 // whole reports whether a field set stands for a value with all that is in it.
@@ -150,24 +146,24 @@ func scaledByOthers(live *unstructured.Unstructured, override []string) bool {
 }
 
 // injected are the CA bundles that a manifest leaves to whatever injects them.
-func injected(wanted *unstructured.Unstructured) []fieldPath {
-	var paths []fieldPath
-	add := func(object any, path ...fieldStep) {
-		path = append(path, fieldStep{key: "caBundle"})
-		if value, _ := fieldPath(path).in(object); unset(value) {
+func injected(wanted *unstructured.Unstructured) []fieldpath.Path {
+	var paths []fieldpath.Path
+	add := func(object any, path ...fieldpath.Step) {
+		path = append(path, fieldpath.Step{Key: "caBundle"})
+		if value, _ := fieldpath.Path(path).In(object); unset(value) {
 			paths = append(paths, path)
 		}
 	}
 	switch r := RefOf(wanted); {
 	case isCRD(r):
-		add(wanted.Object, fieldStep{key: "spec"}, fieldStep{key: "conversion"}, fieldStep{key: "webhook"}, fieldStep{key: "clientConfig"})
+		add(wanted.Object, fieldpath.Step{Key: "spec"}, fieldpath.Step{Key: "conversion"}, fieldpath.Step{Key: "webhook"}, fieldpath.Step{Key: "clientConfig"})
 	case r.Kind == "APIService" && r.stage() == stageWebhooks:
-		add(wanted.Object, fieldStep{key: "spec"})
+		add(wanted.Object, fieldpath.Step{Key: "spec"})
 	case r.stage() == stageWebhooks:
 		webhooks, _, _ := unstructured.NestedSlice(wanted.Object, "webhooks")
 		for _, item := range webhooks {
 			if m, ok := item.(map[string]any); ok && m["name"] != nil {
-				add(wanted.Object, fieldStep{key: "webhooks"}, fieldStep{item: true, key: "name", is: text(m["name"])}, fieldStep{key: "clientConfig"})
+				add(wanted.Object, fieldpath.Step{Key: "webhooks"}, fieldpath.Step{Item: true, Key: "name", Is: fieldpath.Text(m["name"])}, fieldpath.Step{Key: "clientConfig"})
 			}
 		}
 	}

@@ -11,6 +11,8 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/yaml"
+
+	"clusterup.dev/clusterup/internal/fieldpath"
 )
 
 func ignoreOf(fields ...string) Options {
@@ -143,7 +145,7 @@ func injectedCA(t *testing.T, c *Cluster) {
 	edit(t, c, RefOf(objs[2]), "cainjector", `{"spec":{"caBundle":"`+bundle+`"}}`)
 	settled(t, c, objs, Options{})
 	live := mustGet(t, c, RefOf(objs[0]))
-	if got, _ := (fieldPath{{key: "webhooks"}, {item: true, key: "name", is: "two.clusterup.dev"}, {key: "clientConfig"}, {key: "caBundle"}}).in(live.Object); got != bundle {
+	if got, _ := (fieldpath.Path{{Key: "webhooks"}, {Item: true, Key: "name", Is: "two.clusterup.dev"}, {Key: "clientConfig"}, {Key: "caBundle"}}).In(live.Object); got != bundle {
 		t.Errorf("the injected bundle is %v", got)
 	}
 	pending, err := c.Pending(t.Context(), objs[2:], WaitOptions{})
@@ -170,57 +172,4 @@ func webhooksWith(t *testing.T, u *unstructured.Unstructured, bundle string) str
 		t.Fatal(err)
 	}
 	return string(text)
-}
-
-func TestFieldPath(t *testing.T) {
-	object := map[string]any{"spec": map[string]any{
-		"containers": []any{map[string]any{"name": "web", "image": "x", "port": int64(80)}},
-		"args":       []any{"a", "b"},
-	}, "metadata": map[string]any{"annotations": map[string]any{"a.b/c": "d"}}}
-	for _, test := range []struct {
-		path string
-		want any
-	}{
-		{"spec.containers[name=web].image", "x"},
-		{"spec.containers[port=80].image", "x"},
-		{"spec.containers[name=other].image", nil},
-		{"spec.args[1]", "b"},
-		{"spec.args[2]", nil},
-		{`metadata.annotations["a.b/c"]`, "d"},
-		{"spec.args.b", nil},
-	} {
-		path, err := parseFieldPath(test.path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got, _ := path.in(object); got != test.want {
-			t.Errorf("%s is %v, want %v", test.path, got, test.want)
-		}
-		if path.String() != test.path {
-			t.Errorf("%s is written as %s", test.path, path)
-		}
-	}
-	for _, wrong := range []string{"", ".", "spec.", ".spec", "spec..x", "spec[", "spec[]", "spec[-1]", "spec[01]", `spec[""]`, `["x"]`, "spec.a b", "[0]", "spec[=x]", "spec[a=]"} {
-		if path, err := parseFieldPath(wrong); err == nil {
-			t.Errorf("%q was read as %s", wrong, path)
-		}
-	}
-}
-
-// FuzzFieldPath proves that a path that is read is written as it was meant.
-func FuzzFieldPath(f *testing.F) {
-	for _, seed := range []string{"spec.replicas", "spec.containers[name=web].image", `metadata.annotations["a.b/c"]`, "spec.args[1]", `a["\u00e9\""]`} {
-		f.Add(seed)
-	}
-	f.Fuzz(func(t *testing.T, text string) {
-		path, err := parseFieldPath(text)
-		if err != nil {
-			return
-		}
-		again, err := parseFieldPath(path.String())
-		if err != nil || again.String() != path.String() || len(again) != len(path) {
-			t.Errorf("%q is written as %q: %v", text, path, err)
-		}
-		_, _ = path.in(map[string]any{"spec": []any{map[string]any{"name": "web"}, nil, int64(1)}})
-	})
 }

@@ -3,10 +3,9 @@
 package kube
 
 import (
-	"encoding/json"
-	"fmt"
 	"slices"
-	"strings"
+
+	"clusterup.dev/clusterup/internal/fieldpath"
 )
 
 // pathStep is one step into an object: a key of a map, or an item of a list.
@@ -16,46 +15,17 @@ type pathStep struct {
 	item  any // the item itself, as it is live
 }
 
-// pathString is "spec.containers[name=web].image"; a key that is no plain word is quoted.
-func pathString(path []pathStep) string {
-	var b strings.Builder
-	for i, step := range path {
-		switch {
-		case step.key == "":
-			b.WriteString(itemString(step))
-		case strings.ContainsAny(step.key, `./[]" `):
-			fmt.Fprintf(&b, "[%q]", step.key)
-		default:
-			if i > 0 {
-				b.WriteByte('.')
-			}
-			b.WriteString(step.key)
+// pathString is the path as rules name it, with items by a key where they have one.
+func pathString(steps []pathStep) string {
+	path := make(fieldpath.Path, len(steps))
+	for i, step := range steps {
+		path[i] = fieldpath.Step{Key: step.key, Item: step.key == "", Index: step.index}
+		if m, ok := step.item.(map[string]any); ok {
+			name := itemKey([]any{m})
+			path[i].Key, path[i].Is = name, fieldpath.Text(m[name])
 		}
 	}
-	return b.String()
-}
-
-func itemString(step pathStep) string {
-	if m, ok := step.item.(map[string]any); ok {
-		if name := itemKey([]any{m}); name != "" {
-			return fmt.Sprintf("[%s=%v]", name, m[name])
-		}
-	}
-	return fmt.Sprintf("[%d]", step.index)
-}
-
-func text(v any) string {
-	switch v := v.(type) {
-	case nil:
-		return ""
-	case string:
-		return v
-	}
-	b, err := json.Marshal(v)
-	if err != nil {
-		return fmt.Sprint(v)
-	}
-	return string(b)
+	return path.String()
 }
 
 // itemKeys are the fields that lists of maps are keyed by in Kubernetes' own types.

@@ -10,6 +10,8 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"clusterup.dev/clusterup/internal/fieldpath"
 )
 
 // ReadyRule is what is special about when one object is ready. The zero value is
@@ -24,7 +26,7 @@ type ReadyRule struct {
 type awaited struct {
 	*object
 	rule  ReadyRule
-	field fieldPath // of the rule; nil for none
+	field fieldpath.Path // of the rule; nil for none
 }
 
 // waitable are those of objs that can be not ready and are not skipped.
@@ -48,7 +50,7 @@ func (c *Cluster) waitable(ctx context.Context, objs []*unstructured.Unstructure
 			continue
 		}
 		if a.rule.Field != "" {
-			if a.field, err = parseFieldPath(a.rule.Field); err != nil {
+			if a.field, err = fieldpath.Parse(a.rule.Field); err != nil {
 				errs = append(errs, fmt.Errorf("%s: when it is ready: %w", r, err))
 			}
 		}
@@ -94,13 +96,13 @@ func (c *Cluster) judge(ctx context.Context, o *awaited, live *unstructured.Unst
 	case live.GetDeletionTimestamp() != nil:
 		return pendingFor("being deleted")
 	}
-	switch value, there := o.field.in(live.Object); {
+	switch value, there := o.field.In(live.Object); {
 	case !there:
 		return pendingFor("%s is not there, not %s", o.rule.Field, o.rule.Is)
-	case text(value) != o.rule.Is && isSecret(o.Ref):
+	case fieldpath.Text(value) != o.rule.Is && isSecret(o.Ref):
 		return pendingFor("%s is not what it should be", o.rule.Field)
-	case text(value) != o.rule.Is:
-		return pendingFor("%s is %s, not %s", o.rule.Field, text(value), o.rule.Is)
+	case fieldpath.Text(value) != o.rule.Is:
+		return pendingFor("%s is %s, not %s", o.rule.Field, fieldpath.Text(value), o.rule.Is)
 	}
 	return ready
 }

@@ -5,6 +5,8 @@ package kube
 import (
 	quantity "k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"clusterup.dev/clusterup/internal/fieldpath"
 )
 
 // simulated is what live would become if wanted were applied, as far as that can be
@@ -78,16 +80,16 @@ func mergeLists(live, wanted []any, held map[string]any, mine bool) []any {
 	}
 	merged := make([]any, 0, len(wanted))
 	for _, item := range wanted {
-		step := fieldStep{item: true, key: name, is: text(item.(map[string]any)[name])}
-		if i := step.at(live); i >= 0 {
+		step := fieldpath.Step{Item: true, Key: name, Is: fieldpath.Text(item.(map[string]any)[name])}
+		if i := step.At(live); i >= 0 {
 			set, ours := childOf(held, mine, pathStep{index: i, item: live[i]})
 			item = merge(live[i], item, set, ours, "")
 		}
 		merged = append(merged, item)
 	}
 	for i, item := range live {
-		step := fieldStep{item: true, key: name, is: text(item.(map[string]any)[name])}
-		if _, ours := childOf(held, mine, pathStep{index: i, item: item}); !ours && step.at(wanted) < 0 {
+		step := fieldpath.Step{Item: true, Key: name, Is: fieldpath.Text(item.(map[string]any)[name])}
+		if _, ours := childOf(held, mine, pathStep{index: i, item: item}); !ours && step.At(wanted) < 0 {
 			merged = append(merged, item)
 		}
 	}

@@ -17,6 +17,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"clusterup.dev/clusterup/internal/fieldpath"
 	"clusterup.dev/clusterup/internal/testservers"
 )
 
@@ -92,7 +93,7 @@ func (s *webhookServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	} else {
 		kind, _ := request["kind"].(map[string]any)
 		s.mu.Lock()
-		s.asked = append(s.asked, fmt.Sprintf("%s %s %s %s/%s dry=%v", name, request["operation"], kind["kind"], text(request["namespace"]), text(request["name"]), request["dryRun"]))
+		s.asked = append(s.asked, fmt.Sprintf("%s %s %s %s/%s dry=%v", name, request["operation"], kind["kind"], fieldpath.Text(request["namespace"]), fieldpath.Text(request["name"]), request["dryRun"]))
 		s.mu.Unlock()
 	}
 	review["response"] = response
