@@ -55,13 +55,15 @@ func (c *Cluster) Delete(ctx context.Context, refs []Ref, o DeleteOptions) error
 }
 
 // deletions sorts refs into groups that go one after the other. A kind that is not
-// served has no objects.
+// served at any version has no objects.
 func (c *Cluster) deletions(ctx context.Context, refs []Ref) ([][]deletion, error) {
-	gvks := make([]schema.GroupVersionKind, 0, len(refs))
+	var gvks []schema.GroupVersionKind
 	for _, r := range refs {
-		gvks = append(gvks, r.gvk())
+		if !slices.Contains(gvks, r.gvk()) {
+			gvks = append(gvks, r.gvk())
+		}
 	}
-	served, err := c.kinds.resolve(ctx, gvks)
+	served, err := c.kinds.locate(ctx, gvks)
 	if err != nil {
 		return nil, err
 	}

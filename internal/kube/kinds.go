@@ -57,6 +57,52 @@ func (k *kinds) resolve(ctx context.Context, gvks []schema.GroupVersionKind) (ma
 	}
 }
 
+// locate is resolve for objects that may be there already: a kind that is not served at
+// the version that is asked for is found at another one, whichever.
+func (k *kinds) locate(ctx context.Context, gvks []schema.GroupVersionKind) (map[schema.GroupVersionKind]resource, error) {
+	found := k.atAnyVersion(gvks)
+	if len(found) == len(gvks) {
+		return found, nil
+	}
+	if _, err := k.resolve(ctx, gvks); err != nil {
+		return nil, err
+	}
+	found = k.atAnyVersion(gvks)
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, gvk := range gvks {
+		for gv, err := range k.failed {
+			if _, ok := found[gvk]; !ok && gv.Group == gvk.Group {
+				return nil, fmt.Errorf("API %s does not answer: %w", gv, err)
+			}
+		}
+	}
+	return found, nil
+}
+
+func (k *kinds) atAnyVersion(gvks []schema.GroupVersionKind) map[schema.GroupVersionKind]resource {
+	found := make(map[schema.GroupVersionKind]resource, len(gvks))
+	for _, gvk := range gvks {
+		k.mu.Lock()
+		r, ok := k.known[gvk]
+		k.mu.Unlock()
+		if !ok {
+			r, ok = k.another(gvk.GroupKind())
+		}
+		if ok {
+			found[gvk] = r
+		}
+	}
+	return found
+}
+
+// forget takes out a version that is not served any more.
+func (k *kinds) forget(gvk schema.GroupVersionKind) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	delete(k.known, gvk)
+}
+
 func (k *kinds) load(ctx context.Context) error {
 	groups, lists, failed, err := k.discover(ctx)
 	if err != nil {

@@ -39,6 +39,7 @@ func TestAgainstAPIServer(t *testing.T) {
 		{"what others made is taken over", adopted},
 		{"an interrupted apply can be repeated", cancelled},
 		{"deletion", deleted},
+		{"a version that was taken out", versionTakenOut},
 		{"deletion names what is held", heldDeletion},
 		{"a terminating namespace is waited for", terminating},
 		{"not ready without a controller", notReady},
