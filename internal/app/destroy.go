@@ -111,9 +111,12 @@ func (s *Session) removeObjects(ctx context.Context, of func(addon string) bool)
 		return err
 	}
 	theirs := slices.DeleteFunc(slices.Clone(inventory.Refs), func(r release.Ref) bool { return !of(r.Addon) })
-	refs, err := alive(ctx, cluster, theirs, s.deletable)
+	refs, stays, err := s.alive(ctx, cluster, theirs)
 	if err != nil {
 		return err
+	}
+	for _, line := range stays {
+		s.say("%s", line)
 	}
 	refs = slices.DeleteFunc(refs, func(r kube.Ref) bool { return r.Name == "" })
 	return cluster.Delete(ctx, refs, kube.DeleteOptions{})

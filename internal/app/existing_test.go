@@ -47,6 +47,8 @@ func TestExisting(t *testing.T) {
 		{"protected", protectedStay},
 		{"surprise", surprise},
 		{"guarded", guarded},
+		{"never", neverOurs},
+		{"definitions", sharedDefinitions},
 		{"rollback", rollback},
 		{"returned", removedAddonReturns},
 		{"anew", tokenMadeAnew},

@@ -60,6 +60,17 @@ func (s *Session) Allowed(planned []converge.Planned) error {
 	return nil
 }
 
+// sayWhatStays names what is forgotten by this run and left in the cluster.
+func (s *Session) sayWhatStays(planned []converge.Planned) {
+	for _, one := range planned {
+		if p, ok := one.Plan.Basis.(pruning); ok {
+			for _, line := range p.stays {
+				s.say("%s", line)
+			}
+		}
+	}
+}
+
 func (s *Session) mayPrune(p pruning) error {
 	kept := []string{}
 	for _, o := range p.going {

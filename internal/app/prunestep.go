@@ -7,9 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"golang.org/x/sync/errgroup"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-
 	"clusterup.dev/clusterup/internal/converge"
 	"clusterup.dev/clusterup/internal/kube"
 	"clusterup.dev/clusterup/internal/release"
@@ -19,6 +16,7 @@ import (
 type pruning struct {
 	going []going
 	over  []string // add-ons that would lose more than the budget allows, in words
+	stays []string // what is left in the cluster although the release lacks it, in words
 }
 
 // going is one object that is to be deleted.
@@ -35,10 +33,10 @@ func (s *Session) prune() converge.Step {
 		name: prune,
 		plan: func(ctx context.Context) (converge.Plan, error) {
 			p, err := s.pruning(ctx)
-			if err != nil || len(p.going) == 0 {
+			if err != nil {
 				return converge.Plan{}, err
 			}
-			plan := converge.Plan{Basis: p}
+			plan := converge.Plan{Basis: p, Notices: p.stays}
 			for _, o := range p.going {
 				note := o.note
 				if o.protected {
@@ -102,11 +100,11 @@ func (s *Session) pruning(ctx context.Context) (pruning, error) {
 	if err != nil {
 		return pruning{}, err
 	}
-	found, err := alive(ctx, cluster, lacking, func(live *unstructured.Unstructured) bool { return s.notOurs(live) == nil })
+	found, stays, err := s.alive(ctx, cluster, lacking)
 	if err != nil {
 		return pruning{}, err
 	}
-	p, loses := pruning{}, map[string]int{}
+	p, loses := pruning{stays: stays}, map[string]int{}
 	for i, ref := range found {
 		if ref.Name == "" {
 			continue
@@ -121,27 +119,6 @@ func (s *Session) pruning(ctx context.Context) (pruning, error) {
 	p.over = overBudget(loses, inventory.Had)
 	return p, nil
 }
-
-// alive gives, at the place of each of refs, the object that is still in the cluster
-// and may be deleted, with its UID: what somebody puts in its place is not theirs.
-func alive(ctx context.Context, cluster *kube.Cluster, refs []release.Ref, may func(live *unstructured.Unstructured) bool) ([]kube.Ref, error) {
-	found := make([]kube.Ref, len(refs))
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(inFlight)
-	for i, r := range refs {
-		group.Go(func() error {
-			live, err := cluster.Get(ctx, kubeRef(r))
-			if err == nil && live != nil && may(live) {
-				found[i] = kube.RefOf(live)
-			}
-			return err
-		})
-	}
-	return found, group.Wait()
-}
-
-// inFlight is how many reads of single objects are under way at once.
-const inFlight = 32
 
 func kubeRef(r release.Ref) kube.Ref {
 	return kube.Ref{APIVersion: r.APIVersion, Kind: r.Kind, Namespace: r.Namespace, Name: r.Name}

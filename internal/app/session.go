@@ -184,6 +184,7 @@ func (s *Session) Apply(ctx context.Context, planned []converge.Planned, observe
 	if !slices.ContainsFunc(planned, converge.Planned.Pending) {
 		return converge.Runner{Observe: observe}.Apply(ctx, planned)
 	}
+	s.sayWhatStays(planned)
 	digest := ""
 	if want, err := s.rendered(ctx); err == nil {
 		digest = want.Digest
