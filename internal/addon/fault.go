@@ -3,7 +3,6 @@
 package addon
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"regexp"
@@ -69,19 +68,4 @@ func missingHint(err error, values map[string]any) string {
 		return suggest(m[1], values)
 	}
 	return ""
-}
-
-// scrub takes the tokens that templates were given out of an error's text: a
-// function may have quoted its argument. Nothing of the original stays behind it.
-func (r *renderer) scrub(err error) error {
-	text, advice := err.Error(), hint.Of(err)
-	for _, value := range r.revealed {
-		for _, form := range [][]byte{value.Reveal(), bytes.TrimSpace(value.Reveal())} {
-			if len(form) > 0 {
-				text = strings.ReplaceAll(text, string(form), "(secret)")
-				advice = strings.ReplaceAll(advice, string(form), "(secret)")
-			}
-		}
-	}
-	return hint.With(errors.New(text), "%s", advice)
 }

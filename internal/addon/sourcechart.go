@@ -31,6 +31,7 @@ func (r *renderer) chart(dir string) ([]Object, error) {
 	if in.Values, err = r.chartValues(); err != nil {
 		return nil, err
 	}
+	in.Scrub = r.scrubber()
 	out, err := chart.Render(context.Background(), in) // it is computation alone, and Helm's engine asks for a context
 	if err != nil {
 		return nil, err

@@ -21,11 +21,11 @@ var (
 // explain gives an error of Helm's engine the form of all others: one line, the
 // file of the folder first, and the template in which it went wrong behind it.
 func (c *loaded) explain(err error) error {
-	text, first, last := "", "", ""
-	if m := located.FindStringSubmatch(err.Error()); m != nil {
+	said, text, first, last := c.said(err), "", "", ""
+	if m := located.FindStringSubmatch(said); m != nil {
 		first, text = m[1], m[2]
 	} else {
-		for line := range strings.Lines(err.Error()) {
+		for line := range strings.Lines(said) {
 			switch line = strings.TrimSpace(line); {
 			case line == "" || strings.HasPrefix(line, "executing "):
 			case location.MatchString(line):

@@ -26,12 +26,13 @@ import (
 type loaded struct {
 	*helmchart.Chart
 	dir   string
-	files map[*byte]string  // by the content of Chart.yaml: the folder of a chart
-	dirs  map[string]string // by Helm's name of a chart: "web/charts/db"
+	said  func(error) string // see Input
+	files map[*byte]string   // by the content of Chart.yaml: the folder of a chart
+	dirs  map[string]string  // by Helm's name of a chart: "web/charts/db"
 }
 
 func load(in Input) (*loaded, error) {
-	c := &loaded{dir: in.Dir, files: make(map[*byte]string), dirs: make(map[string]string)}
+	c := &loaded{dir: in.Dir, said: in.said, files: make(map[*byte]string), dirs: make(map[string]string)}
 	files, err := c.unpacked(in.Files)
 	if err != nil {
 		return nil, err

@@ -30,6 +30,9 @@ type Input struct {
 	Namespace string
 	Values    map[string]any
 	APIs      []string // versions that the cluster has beside those of Kubernetes
+	// Scrub takes secrets out of what Helm says, before it gets another form. Nil
+	// means that the values hold none.
+	Scrub func(text string) string
 }
 
 // Document is what one file of the chart gives: YAML, or nothing but space.
@@ -62,7 +65,7 @@ func Render(ctx context.Context, in Input) (out Output, err error) {
 	defer log.SetOutput(before)
 	defer func() {
 		if r := recover(); r != nil {
-			out, err = Output{}, fmt.Errorf("%s: Helm gave up: %v", in.Dir, r)
+			out, err = Output{}, fmt.Errorf("%s: Helm gave up: %s", in.Dir, in.said(fmt.Errorf("%v", r)))
 		}
 	}()
 	first := &oracle{}
@@ -74,6 +77,14 @@ func Render(ctx context.Context, in Input) (out Output, err error) {
 		out.Again, err = render(ctx, in, &oracle{second: true})
 	}
 	return out, err
+}
+
+// said is what Helm says in an error, without secrets.
+func (in Input) said(err error) string {
+	if in.Scrub == nil {
+		return err.Error()
+	}
+	return in.Scrub(err.Error())
 }
 
 func render(ctx context.Context, in Input, o *oracle) ([]Document, error) {

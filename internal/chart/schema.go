@@ -4,6 +4,7 @@ package chart
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
+	"github.com/santhosh-tekuri/jsonschema/v6/kind"
 	helmchart "helm.sh/helm/v4/pkg/chart/v2"
 )
 
@@ -63,10 +65,32 @@ func matches(schema []byte, values map[string]any) error {
 	}
 	var invalid *jsonschema.ValidationError
 	if err := compiled.Validate(plain); errors.As(err, &invalid) {
-		_, text, _ := strings.Cut(invalid.Error(), "\n") // the first line names the schema
-		return errors.New(text)
+		return errors.New(strings.Join(faults(invalid), "; "))
 	} else if err != nil {
 		return err
 	}
 	return nil
+}
+
+// faults say where the values are wrong, and by which keyword of the schema: never
+// what the value is, which may be a secret, as the library's text does.
+func faults(e *jsonschema.ValidationError) []string {
+	if len(e.Causes) > 0 {
+		var all []string
+		for _, cause := range e.Causes {
+			all = append(all, faults(cause)...)
+		}
+		return all
+	}
+	at := "/" + strings.Join(e.InstanceLocation, "/")
+	switch k := e.ErrorKind.(type) {
+	case *kind.Type:
+		return []string{fmt.Sprintf("%s is of the type %s, want %s", at, k.Got, strings.Join(k.Want, " or "))}
+	case *kind.Required:
+		return []string{fmt.Sprintf("%s lacks %s", at, strings.Join(k.Missing, ", "))}
+	case *kind.AdditionalProperties:
+		return []string{fmt.Sprintf("%s may not hold %s", at, strings.Join(k.Properties, ", "))}
+	}
+	keyword := strings.Join(e.ErrorKind.KeywordPath(), "/")
+	return []string{fmt.Sprintf("%s is not as %s says", at, cmp.Or(keyword, "the schema"))}
 }
