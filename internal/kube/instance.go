@@ -42,7 +42,7 @@ func storedFirst(definition *unstructured.Unstructured, served map[schema.GroupV
 	stored := ""
 	for _, v := range versions {
 		if version, ok := v.(map[string]any); ok && version["storage"] == true {
-			stored = text(version["name"])
+			stored, _ = version["name"].(string)
 		}
 	}
 	var order []schema.GroupVersionKind
