@@ -68,7 +68,7 @@ type Token struct {
 type Ready struct {
 	Within  string        `yaml:"timeout"` // as it is written: "90s"
 	Timeout time.Duration `yaml:"-"`       // the same; five minutes, if left out
-	Skip    []string      `yaml:"skip"`    // "StatefulSet/vault": not waited for, a hook does
+	Skip    []string      `yaml:"skip"`    // "StatefulSet/vault" or "StatefulSet": not waited for, a hook does
 	Objects []ReadyObject `yaml:"objects"` // what is special about single ones
 }
 

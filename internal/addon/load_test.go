@@ -23,7 +23,7 @@ tokens:
   - {name: ca, kind: ca, commonName: "CA of {{ .Environment.Name }}"}
   - {name: server, kind: cert, ca: ca, server: true, dns: ["*.{{ .Values.domain }}", localhost], ips: [127.0.0.1]}
   - {name: pw, kind: password, length: 20}
-ready: {timeout: 90s, skip: [StatefulSet/web]}
+ready: {timeout: 90s, skip: [StatefulSet/web, Job]}
 hooks:
   - {use: demo.start, with: {n: "{{ .Values.replicas }}", all: "{{ toJson .Values.list }}", plain: "3", deep: [{x: "{{ .Addon.Version }}"}]}}
   - {use: wait}
@@ -34,7 +34,7 @@ consul:
 // Everything that addon.yaml can say is read, and its templates carried out.
 func TestLoad(t *testing.T) {
 	a := mustLoad(t, "addon.yaml", full)
-	if a.Namespace != "other" || a.Ready.Timeout != 90*time.Second || !cmp.Equal(a.Ready.Skip, []string{"StatefulSet/web"}) {
+	if a.Namespace != "other" || a.Ready.Timeout != 90*time.Second || !cmp.Equal(a.Ready.Skip, []string{"StatefulSet/web", "Job"}) {
 		t.Errorf("%+v", a)
 	}
 	specs, err := a.Specs("test", a.Values)
@@ -101,7 +101,7 @@ func TestLoadErrors(t *testing.T) {
 		{"environment's name", strings.Replace(header, "demo", "clusterup", 1), file + ":3:7: clusterup is where the environment's own tokens are and cannot name an add-on", ""},
 		{"cert of the environment's", header + "tokens: [{name: a, kind: cert, ca: clusterup/digest}]\n", file + ":5:36: the environment has no authority clusterup/digest", "it is called clusterup/ca"},
 		{"no cert", header + "tokens: [{name: a, kind: password, dns: [x]}]\n", file + ":5:10: token a is no certificate, and has fields of one", ""},
-		{"skip", header + "ready: {skip: [web]}\n", file + `:5:16: "web" does not name an object`, `write kind and name: "StatefulSet/web"`},
+		{"skip", header + "ready: {skip: [web]}\n", file + `:5:16: "web" names no object`, `write kind and name, or the kind for all of it: "Job/migrate" or "Job"`},
 		{"path", header + "ignore: [{object: ConfigMap/a, fields: ['data[\"a\\q\"]']}]\n", file + `:5:41: "data[\"a\\q\"]" is not the path of a field`, likeDiff},
 		{"path with an index", header + "ignore: [{object: ConfigMap/a, fields: ['data[00]']}]\n", file + `:5:41: "data[00]" is not the path of a field`, likeDiff},
 		{"path of a name", header + "ignore: [{object: ConfigMap, fields: [metadata.name]}]\n", file + ":5:39: metadata.name cannot be ignored: the object is known by it", ""},

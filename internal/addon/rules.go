@@ -5,7 +5,6 @@ package addon
 import (
 	"errors"
 	"regexp"
-	"strings"
 	"time"
 
 	"clusterup.dev/clusterup/internal/fieldpath"
@@ -21,8 +20,8 @@ func (a *Addon) checkReady() error {
 		errs = append(errs, err)
 	}
 	for i, skip := range a.Ready.Skip {
-		if kind, name, ok := strings.Cut(skip, "/"); !ok || kind == "" || name == "" || strings.Contains(name, "/") {
-			errs = append(errs, hint.With(a.errorf(field("ready", "skip", i), "%q does not name an object", skip), `write kind and name: "StatefulSet/web"`))
+		if err := a.checkPattern(skip, "ready", "skip", i); err != nil {
+			errs = append(errs, err)
 		}
 	}
 	for i := range a.Ready.Objects {

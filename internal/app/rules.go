@@ -34,12 +34,10 @@ func rulesOf(a *addon.Addon) release.Rules {
 
 func (s *Session) planOptions(rules release.Rules, coming []*unstructured.Unstructured) kube.Options {
 	return kube.Options{
-		Refuse: s.notOurs,
-		Coming: coming,
-		Wait:   waitOptions(rules),
-		Replace: func(r kube.Ref) bool {
-			return slices.ContainsFunc(rules.Replace, func(pattern string) bool { return release.Names(pattern, r.Kind, r.Name) })
-		},
+		Refuse:  s.notOurs,
+		Coming:  coming,
+		Wait:    waitOptions(rules),
+		Replace: func(r kube.Ref) bool { return named(rules.Replace, r) },
 		Ignore: func(r kube.Ref) []string {
 			var fields []string
 			for _, i := range rules.Ignore {
@@ -56,13 +54,22 @@ func (s *Session) planOptions(rules release.Rules, coming []*unstructured.Unstru
 // usual one.
 func waitOptions(rules release.Rules) kube.WaitOptions {
 	timeout, _ := time.ParseDuration(rules.Ready.Timeout)
-	return kube.WaitOptions{Timeout: timeout, Skip: rules.Ready.Skip, Rule: func(r kube.Ref) kube.ReadyRule {
-		for _, o := range rules.Ready.Objects {
-			if release.Names(o.Object, r.Kind, r.Name) {
-				own, _ := time.ParseDuration(o.Timeout)
-				return kube.ReadyRule{Timeout: own, Field: o.Field, Is: o.Is}
+	return kube.WaitOptions{
+		Timeout: timeout,
+		Skip:    func(r kube.Ref) bool { return named(rules.Ready.Skip, r) },
+		Rule: func(r kube.Ref) kube.ReadyRule {
+			for _, o := range rules.Ready.Objects {
+				if release.Names(o.Object, r.Kind, r.Name) {
+					own, _ := time.ParseDuration(o.Timeout)
+					return kube.ReadyRule{Timeout: own, Field: o.Field, Is: o.Is}
+				}
 			}
-		}
-		return kube.ReadyRule{}
-	}}
+			return kube.ReadyRule{}
+		},
+	}
+}
+
+// named reports whether one of the patterns names the object.
+func named(patterns []string, r kube.Ref) bool {
+	return slices.ContainsFunc(patterns, func(pattern string) bool { return release.Names(pattern, r.Kind, r.Name) })
 }

@@ -66,7 +66,7 @@ func customResources(t *testing.T, c *Cluster) {
 	if again := mustPlan(t, fresh, objs); !again.Empty() {
 		t.Errorf("another connection still sees\n%s", lines(again))
 	}
-	pending, err := c.Pending(t.Context(), objs, WaitOptions{Skip: []string{"Widget/two"}})
+	pending, err := c.Pending(t.Context(), objs, WaitOptions{Skip: skipping("Widget/two")})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -37,10 +37,8 @@ func (c *Cluster) calls(objs []*unstructured.Unstructured, o WaitOptions) ([]*ca
 	var all []*call
 	surroundings := &surroundings{cluster: c, objs: slices.Concat(objs, o.more)}
 	for _, u := range objs {
-		if slices.Contains(o.Skip, u.GetKind()+"/"+u.GetName()) {
-			continue
-		}
 		switch r := RefOf(u); {
+		case o.skips(r):
 		case r.Kind == "APIService" && r.stage() == stageWebhooks:
 			all = append(all, c.aggregated(u)...)
 		case r.stage() == stageWebhooks:

@@ -31,7 +31,7 @@ func webhookGate(t *testing.T, c *Cluster) {
 	objs[0].SetLabels(map[string]string{"clusterup.dev/environment": "gated"})
 	objs[1].SetLabels(map[string]string{"clusterup.dev/environment": "test", "gated": "yes"})
 	mustApply(t, c, objs)
-	options := WaitOptions{Skip: []string{"Deployment/web"}, Timeout: 20 * time.Second}
+	options := WaitOptions{Skip: skipping("Deployment/web"), Timeout: 20 * time.Second}
 
 	until := time.Now().Add(5 * time.Second) // the server takes a moment to see the webhooks
 	pending, err := c.Pending(t.Context(), objs, options)
@@ -108,7 +108,7 @@ webhooks:
   clientConfig: {service: {name: web, namespace: NS}}
 `)
 	mustApply(t, c, objs)
-	options := WaitOptions{Skip: []string{"Deployment/web"}}
+	options := WaitOptions{Skip: skipping("Deployment/web")}
 	slice := &discoveryv1.EndpointSlice{
 		ObjectMeta:  metav1.ObjectMeta{Name: "web-1", Labels: map[string]string{"kubernetes.io/service-name": "web"}},
 		AddressType: discoveryv1.AddressTypeIPv4,
@@ -129,7 +129,7 @@ webhooks:
 	if pending, err := c.Pending(t.Context(), objs, options); err != nil || len(pending) != 0 {
 		t.Errorf("pending %+v, %v", pending, err)
 	}
-	options.Skip = append(options.Skip, "MutatingWebhookConfiguration/open")
+	options.Skip = skipping("Deployment/web", "MutatingWebhookConfiguration/open")
 	if calls, err := c.calls(objs, options); err != nil || len(calls) != 0 {
 		t.Errorf("skipped, but %d calls, %v", len(calls), err)
 	}
@@ -144,7 +144,7 @@ func gateOfConversion(t *testing.T, c *Cluster) {
 			"  versions:\n  - name: v2\n    served: true\n    storage: false"+schema+"\n", 1)
 	objs := parseHooks(t, "converted", text)
 	mustApply(t, c, objs)
-	options := WaitOptions{Skip: []string{"Widget/one", "Widget/two"}, Timeout: 20 * time.Second}
+	options := WaitOptions{Skip: skipping("Widget/one", "Widget/two"), Timeout: 20 * time.Second}
 	pending, err := c.Pending(t.Context(), objs, options)
 	if err != nil || len(pending) != 1 || !strings.HasPrefix(pending[0].Reason, "conversion webhook for v2 does not answer: ") || !strings.Contains(pending[0].Reason, "connection refused") {
 		t.Errorf("pending %+v, %v", pending, err)
@@ -224,7 +224,7 @@ func deadWebhook(t *testing.T, c *Cluster) {
 		"dead allow rules: [{apiGroups: [dead.clusterup.dev], apiVersions: [v1], resources: [widgets], operations: ['*']}]"), "\n---\n"))
 	mustApply(t, c, hooks)
 	until := time.Now().Add(5 * time.Second)
-	for p, _ := c.Pending(t.Context(), hooks, WaitOptions{}); len(p) == 0 && time.Now().Before(until); p, _ = c.Pending(t.Context(), append(hooks, objs...), WaitOptions{Skip: []string{"Widget/one", "Widget/two"}}) {
+	for p, _ := c.Pending(t.Context(), hooks, WaitOptions{}); len(p) == 0 && time.Now().Before(until); p, _ = c.Pending(t.Context(), append(hooks, objs...), WaitOptions{Skip: skipping("Widget/one", "Widget/two")}) {
 		<-time.After(50 * time.Millisecond)
 	}
 	settled(t, c, objs, Options{})

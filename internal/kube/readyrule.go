@@ -5,7 +5,6 @@ package kube
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -34,10 +33,10 @@ func (c *Cluster) waitable(ctx context.Context, objs []*unstructured.Unstructure
 	var objects []*awaited
 	var errs []error
 	for _, u := range objs {
-		if slices.Contains(o.Skip, u.GetKind()+"/"+u.GetName()) {
+		a, r := &awaited{}, RefOf(u)
+		if o.skips(r) {
 			continue
 		}
-		a, r := &awaited{}, RefOf(u)
 		if o.Rule != nil {
 			a.rule = o.Rule(r)
 		}

@@ -4,6 +4,7 @@ package kube
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -57,6 +58,11 @@ func TestRules(t *testing.T) {
 }
 
 func always(Ref) bool { return true }
+
+// skipping skips objects that are named by kind and name.
+func skipping(names ...string) func(Ref) bool {
+	return func(r Ref) bool { return slices.Contains(names, r.Kind+"/"+r.Name) }
+}
 
 // settled proves that there is nothing to do, twice: no claim comes again.
 func settled(t *testing.T, c *Cluster, objs []*unstructured.Unstructured, o Options) {

@@ -16,12 +16,15 @@ import (
 // WaitOptions bound a wait. The zero value waits five minutes for everything.
 type WaitOptions struct {
 	Timeout time.Duration
-	Skip    []string // objects that do not count: "StatefulSet/vault"
+	// Skip says which objects do not count. Nil means none.
+	Skip func(Ref) bool
 	// Rule says what is special about an object. Nil means nothing.
 	Rule func(Ref) ReadyRule
 
 	more []*unstructured.Unstructured // not waited for, but what webhooks may be called for
 }
+
+func (o WaitOptions) skips(r Ref) bool { return o.Skip != nil && o.Skip(r) }
 
 // The pace of a wait: it looks when a watch says that something has changed, but not
 // more often than pace, and at least every sweep; causes are looked for less often.

@@ -25,7 +25,7 @@ func notReady(t *testing.T, c *Cluster) {
 		!strings.Contains(pending[0].Reason, "its controller has not seen it yet") {
 		t.Errorf("pending %+v", pending)
 	}
-	if pending, err = c.Pending(t.Context(), objs, WaitOptions{Skip: []string{"Deployment/web"}}); err != nil || len(pending) != 0 {
+	if pending, err = c.Pending(t.Context(), objs, WaitOptions{Skip: skipping("Deployment/web")}); err != nil || len(pending) != 0 {
 		t.Errorf("skipped, but pending %+v, %v", pending, err)
 	}
 	err = c.Wait(t.Context(), objs, WaitOptions{Timeout: 500 * time.Millisecond})
