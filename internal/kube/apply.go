@@ -46,7 +46,7 @@ func (c *Cluster) Apply(ctx context.Context, p *Plan) error {
 	var done atomic.Int64
 	for at, objects := range byStage {
 		if stage(at) == stageGuarded && len(objects) > 0 {
-			if err := guards.await(ctx, c, p); err != nil {
+			if err := guards.await(ctx, c, p, objects); err != nil {
 				return err
 			}
 		}

@@ -158,17 +158,42 @@ func gateOfConversion(t *testing.T, c *Cluster) {
 	}
 }
 
+// agent is ready only once there is an object of the kind that others' webhooks check.
+const agent = `
+---
+apiVersion: v1
+kind: Service
+metadata: {name: agent, namespace: NS}
+spec: {selector: {app: agent}, ports: [{port: 443}]}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: agent, namespace: NS}
+spec:
+  selector: {matchLabels: {app: agent}}
+  template: {metadata: {labels: {app: agent}}, spec: {containers: [{name: agent, image: "example.com/agent:1"}]}}
+`
+
 // ownWebhook proves that a custom resource which a webhook of the same set is called for
 // goes last: after the workload that serves the webhook is ready, and after the webhook
-// answers; and that the deadline of the add-on's readiness bounds this.
+// answers; that the deadline of the add-on's readiness bounds this; and that webhooks
+// which are called for other kinds, or may fail, are not waited for, nor what serves them.
 func ownWebhook(t *testing.T, c *Cluster) {
 	server := newWebhookServer(t)
 	probed := strings.Replace(small, "        args:", "        readinessProbe: {tcpSocket: {port: 8080}}\n        args:", 1)
 	text := probed + "\n---\n" + strings.SplitAfter(kind("guarded.clusterup.dev", "{size: {type: integer}}", "{size: 3}"), "---\napiVersion: v1\n")[0]
 	text = strings.TrimSuffix(text, "---\napiVersion: v1\n") + server.webhooks("Validating", "guarded",
 		"widgets allow rules: [{apiGroups: [guarded.clusterup.dev], apiVersions: [v1], resources: [widgets], operations: ['*']}]",
-		"unused allow rules: [], failurePolicy: Ignore")
-	text = strings.Replace(text, "clientConfig: {url: \"https://"+server.address+"/allow/unused\", caBundle: @CA}", "clientConfig: {service: {name: web, namespace: NS}}", 1)
+		"never allow matchConditions: [{name: never, expression: 'false'}], rules: [{apiGroups: [guarded.clusterup.dev], apiVersions: [v1], resources: [widgets], operations: ['*']}]",
+		"open allow failurePolicy: Ignore, rules: [{apiGroups: ['*'], apiVersions: ['*'], resources: [widgets], operations: ['*']}]",
+		"other allow rules: [{apiGroups: [''], apiVersions: [v1], resources: [pods], operations: [CREATE]}], namespaceSelector: {matchLabels: {clusterup.dev/environment: nowhere}}",
+	) + agent
+	served := func(webhook, by string) {
+		text = strings.Replace(text, "clientConfig: {url: \"https://"+server.address+"/allow/"+webhook+"\", caBundle: @CA}", "clientConfig: {service: {name: "+by+", namespace: NS}}", 1)
+	}
+	served("never", "web")
+	served("open", "agent")
+	served("other", "agent")
 	objs := parseHooks(t, "guarded", text)
 	widget := Ref{APIVersion: "guarded.clusterup.dev/v1", Kind: "Widget", Namespace: "guarded", Name: "one"}
 	apply := func(timeout time.Duration) error {

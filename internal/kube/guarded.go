@@ -5,24 +5,29 @@ package kube
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"clusterup.dev/clusterup/internal/converge"
 )
 
-// guards are webhooks of a set, and which of its custom resources they stand before:
-// those can only be applied once what serves the webhooks is ready.
-type guards struct {
-	hooks    []*webhook
-	services []service
-	configs  []*unstructured.Unstructured
-	kinds    map[string]bool // "group/kind" that are converted
+// guard is a webhook of a set that may stand before custom resources of it: those can
+// only be applied once what serves it is ready.
+type guard struct {
+	config  *unstructured.Unstructured // what brings it, and nothing else that it brings
+	service service
+	hook    *webhook                  // an admission webhook, or nil:
+	kinds   map[schema.GroupKind]bool // it converts these
 }
 
-func guardsOf(objects []ObjectPlan) (*guards, error) {
-	g := &guards{kinds: make(map[string]bool)}
+type guards []guard
+
+func guardsOf(objects []ObjectPlan) (guards, error) {
+	var all guards
 	for _, p := range objects {
 		u := p.wanted.body
 		switch {
@@ -30,63 +35,76 @@ func guardsOf(objects []ObjectPlan) (*guards, error) {
 			if strategy, _, _ := unstructured.NestedString(u.Object, "spec", "conversion", "strategy"); strategy != "Webhook" {
 				continue
 			}
-			g.configs = append(g.configs, u)
-			g.services = append(g.services, serviceOf(u, "spec", "conversion", "webhook", "clientConfig", "service"))
+			g := guard{config: u, service: serviceOf(u, "spec", "conversion", "webhook", "clientConfig", "service"), kinds: make(map[schema.GroupKind]bool)}
 			for gvk := range kindsOf(u) {
-				g.kinds[gvk.GroupKind().String()] = true
+				g.kinds[gvk.GroupKind()] = true
 			}
+			all = append(all, g)
 		case p.Ref.stage() == stageWebhooks && p.Ref.Kind != "APIService":
 			hooks, err := webhooksOf(u)
 			if err != nil {
 				return nil, err
 			}
-			g.configs, g.hooks = append(g.configs, u), append(g.hooks, hooks...)
-			for _, w := range hooks {
-				g.services = append(g.services, w.service())
+			list, _, _ := unstructured.NestedSlice(u.Object, "webhooks")
+			for i, w := range hooks {
+				alone := &unstructured.Unstructured{Object: maps.Clone(u.Object)}
+				alone.Object["webhooks"] = list[i : i+1]
+				all = append(all, guard{config: alone, service: w.service(), hook: w})
 			}
 		}
 	}
-	return g, nil
+	return all, nil
 }
 
-// before reports whether one of the webhooks is called for o, and has to answer. One
-// that may fail is not waited for: what serves it may need o to become ready.
-func (g *guards) before(o *object) bool {
+// before reports whether one of the webhooks has to answer before o can be applied.
+func (all guards) before(o *object) bool {
+	return slices.ContainsFunc(all, func(g guard) bool { return g.calledFor(o) })
+}
+
+// calledFor reports whether it is called for o, and has to answer. One that may fail
+// is not waited for, nor one that is called for other kinds: what serves it may need o
+// to become ready.
+func (g guard) calledFor(o *object) bool {
 	if !isCustom(o.Ref) {
 		return false
 	}
-	for _, w := range g.hooks {
-		made, changed := w.intercepts(o.target().gvr, o.target().namespaced)
-		if (made || changed) && !w.failsOpen() && w.objects.Matches(labels.Set(o.body.GetLabels())) {
-			return true
-		}
+	if g.hook == nil {
+		return g.kinds[o.gvk().GroupKind()]
 	}
-	return g.kinds[o.gvk().GroupKind().String()]
+	made, changed := g.hook.intercepts(o.target().gvr, o.target().namespaced)
+	return (made || changed) && !g.hook.failsOpen() && g.hook.objects.Matches(labels.Set(o.body.GetLabels()))
 }
 
-// await waits until what serves the webhooks is ready, and they answer.
-func (g *guards) await(ctx context.Context, c *Cluster, p *Plan) error {
+// await waits until what serves the webhooks that objects pass is ready, and they answer.
+func (all guards) await(ctx context.Context, c *Cluster, p *Plan, objects []*ObjectPlan) error {
 	converge.Progress(ctx, "waiting for the webhooks that custom resources pass")
+	called := slices.DeleteFunc(slices.Clone(all), func(g guard) bool {
+		return !slices.ContainsFunc(objects, func(o *ObjectPlan) bool { return g.calledFor(o.wanted) })
+	})
 	options := p.options.Wait
 	for _, o := range p.Objects {
 		options.more = append(options.more, o.wanted.body)
 	}
-	if err := c.Wait(ctx, append(g.servers(p.Objects), g.configs...), options); err != nil {
+	awaited := called.servers(p.Objects)
+	for _, g := range called {
+		awaited = append(awaited, g.config)
+	}
+	if err := c.Wait(ctx, awaited, options); err != nil {
 		return fmt.Errorf("before the custom resources that its webhooks check: %w", err)
 	}
 	return nil
 }
 
 // servers are the workloads that the webhooks' Services select.
-func (g *guards) servers(objects []ObjectPlan) []*unstructured.Unstructured {
+func (all guards) servers(objects []ObjectPlan) []*unstructured.Unstructured {
 	var found []*unstructured.Unstructured
 	for _, workload := range objects {
 		if workload.Ref.stage() != stageWorkloads {
 			continue
 		}
 		pods, _, _ := unstructured.NestedStringMap(workload.wanted.body.Object, "spec", "template", "metadata", "labels")
-		for _, s := range g.services {
-			if workload.Ref.Namespace == s.namespace && selects(objects, s, pods) {
+		for _, g := range all {
+			if workload.Ref.Namespace == g.service.namespace && selects(objects, g.service, pods) {
 				found = append(found, workload.wanted.body)
 				break
 			}
