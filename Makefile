@@ -100,7 +100,7 @@ bench-create: preflight packages servers build ## Time nothing → unsealed and 
 generate: ## Write docs/reference, the Gateway API's definitions and the golden renders anew
 	go run ./internal/cli/reference docs/reference
 	hack/gateway-api.sh addons/ingress/files/gateway-api
-	go test -count=1 ./addons/... ./internal/addon/... -run Golden -update
+	go test -count=1 ./addons/... ./internal/addon -run Golden -update
 
 .PHONY: clean
 clean: ## Remove ./bin; built servers stay in the cache
