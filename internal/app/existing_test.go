@@ -48,6 +48,8 @@ func TestExisting(t *testing.T) {
 		{"surprise", surprise},
 		{"guarded", guarded},
 		{"never", neverOurs},
+		{"tokenless", shownWithoutTokens},
+		{"shown", deletesOnlyWhatWasShown},
 		{"definitions", sharedDefinitions},
 		{"rollback", rollback},
 		{"returned", removedAddonReturns},

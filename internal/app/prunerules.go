@@ -11,6 +11,7 @@ import (
 
 	"clusterup.dev/clusterup/internal/converge"
 	"clusterup.dev/clusterup/internal/hint"
+	"clusterup.dev/clusterup/internal/kube"
 	"clusterup.dev/clusterup/internal/release"
 )
 
@@ -50,12 +51,37 @@ func overBudget(loses map[string]int, had func(addon string) int) []string {
 }
 
 // Allowed refuses, before anything is changed, a plan that deletes what this run may
-// not delete.
+// not delete, and remembers what the others delete: a run deletes nothing else.
 func (s *Session) Allowed(planned []converge.Planned) error {
+	s.shown = map[kube.Ref]bool{}
 	for _, one := range planned {
 		if p, ok := one.Plan.Basis.(pruning); ok {
+			for _, o := range p.going {
+				s.shown[withoutVersion(o.Ref)] = true
+			}
 			return s.mayPrune(p)
 		}
+	}
+	return nil
+}
+
+// wasShown refuses what was not in the plan that the run began with: prune is planned
+// again after what comes before it, and by then nobody is asked any more.
+func (s *Session) wasShown(p pruning) error {
+	unshown := []string{}
+	for _, o := range p.going {
+		exactly := withoutVersion(o.Ref)
+		byName := exactly
+		byName.UID = "" // as a plan without a cluster names it
+		if !s.shown[exactly] && !s.shown[byName] {
+			unshown = append(unshown, o.String())
+		}
+	}
+	if p.blind {
+		return fmt.Errorf("the cluster was not looked at: %w", converge.ErrStale)
+	}
+	if len(unshown) > 0 {
+		return fmt.Errorf("not deleting %s, which the plan of this run did not show: %w", some(unshown), converge.ErrStale)
 	}
 	return nil
 }
@@ -78,8 +104,8 @@ func (s *Session) mayPrune(p pruning) error {
 			kept = append(kept, o.String())
 		}
 	}
-	if s.options.AllowPrune || len(kept)+len(p.over) == 0 {
-		return nil
+	if s.options.AllowPrune || p.blind || len(kept)+len(p.over) == 0 {
+		return nil // a blind one is looked at again before anything is deleted
 	}
 	reasons := []string{}
 	if len(kept) > 0 {

@@ -4,6 +4,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 
@@ -17,6 +18,7 @@ type pruning struct {
 	going []going
 	over  []string // add-ons that would lose more than the budget allows, in words
 	stays []string // what is left in the cluster although the release lacks it, in words
+	blind bool     // the cluster does not answer yet: what of it is there is seen later
 }
 
 // going is one object that is to be deleted.
@@ -33,7 +35,7 @@ func (s *Session) prune() converge.Step {
 		name: prune,
 		plan: func(ctx context.Context) (converge.Plan, error) {
 			p, err := s.pruning(ctx)
-			if err != nil {
+			if err != nil && !p.blind {
 				return converge.Plan{}, err
 			}
 			plan := converge.Plan{Basis: p, Notices: p.stays}
@@ -47,12 +49,15 @@ func (s *Session) prune() converge.Step {
 			for _, over := range p.over {
 				plan.Notices = append(plan.Notices, over+": needs --allow-prune")
 			}
-			return plan, nil
+			return plan, err
 		},
 		apply: func(ctx context.Context, plan converge.Plan) error {
 			p, ok := plan.Basis.(pruning)
 			if !ok {
 				return converge.ErrStale
+			}
+			if err := s.wasShown(p); err != nil {
+				return err
 			}
 			if err := s.mayPrune(p); err != nil {
 				return err
@@ -75,9 +80,10 @@ func (s *Session) prune() converge.Step {
 }
 
 // pruning finds the objects of the inventory that the wanted release lacks and
-// that are still in the cluster, with their UIDs.
+// that are still in the cluster, with their UIDs. While the cluster does not answer, it
+// names them all, with converge.ErrNotYet.
 func (s *Session) pruning(ctx context.Context) (pruning, error) {
-	want, err := s.rendered(ctx)
+	parts, err := s.wantedParts(ctx)
 	if err != nil {
 		return pruning{}, err
 	}
@@ -86,17 +92,26 @@ func (s *Session) pruning(ctx context.Context) (pruning, error) {
 		return pruning{}, err
 	}
 	wanted, addons := map[kube.Ref]bool{}, map[string]bool{}
-	for _, entry := range want.Index.Addons {
-		addons[entry.Name] = true
-	}
-	for _, r := range want.Refs() {
-		wanted[anyVersion(r)] = true
+	for _, part := range parts {
+		addons[part.Addon] = true
+		for _, o := range part.Objects {
+			wanted[anyVersion(release.RefOf(part.Addon, o))] = true
+		}
 	}
 	lacking := slices.DeleteFunc(slices.Clone(inventory.Refs), func(r release.Ref) bool { return wanted[anyVersion(r)] })
 	if len(lacking) == 0 {
 		return pruning{}, nil // the cluster need not even answer
 	}
 	cluster, err := s.reachable(ctx)
+	if errors.Is(err, converge.ErrNotYet) {
+		p := pruning{blind: true}
+		for _, from := range lacking {
+			origin := inventory.Origin(from)
+			note := whyGone(from.Addon, addons[from.Addon], origin) + ", if it is there"
+			p.going = append(p.going, going{Ref: kubeRef(from), note: note, protected: protected(from.Kind, origin)})
+		}
+		return p, err
+	}
 	if err != nil {
 		return pruning{}, err
 	}
@@ -120,6 +135,19 @@ func (s *Session) pruning(ctx context.Context) (pruning, error) {
 	return p, nil
 }
 
+// wantedParts are those of the wanted release, or, while tokens are missing, of its
+// sketch: which objects there are cannot depend on a secret.
+func (s *Session) wantedParts(ctx context.Context) ([]release.Part, error) {
+	want, err := s.rendered(ctx)
+	if errors.Is(err, converge.ErrNotYet) {
+		return s.sketched(ctx)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return want.Parts, nil
+}
+
 func kubeRef(r release.Ref) kube.Ref {
 	return kube.Ref{APIVersion: r.APIVersion, Kind: r.Kind, Namespace: r.Namespace, Name: r.Name}
 }
@@ -127,8 +155,11 @@ func kubeRef(r release.Ref) kube.Ref {
 // anyVersion is what the versions of one API agree on: an add-on that moves to a
 // newer one still has the same object.
 func anyVersion(r release.Ref) kube.Ref {
-	ref := kubeRef(r)
-	group, _, ok := strings.Cut(r.APIVersion, "/")
+	return withoutVersion(kubeRef(r))
+}
+
+func withoutVersion(ref kube.Ref) kube.Ref {
+	group, _, ok := strings.Cut(ref.APIVersion, "/")
 	if !ok {
 		group = "" // v1
 	}

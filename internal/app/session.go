@@ -44,6 +44,7 @@ type Session struct {
 	reports     map[string][]report          // by add-on: what its hooks look after
 	closers     []func()
 	seen        observations
+	shown       map[kube.Ref]bool                        // the deletions of the plan that is carried out
 	planning    atomic.Pointer[later[release.Inventory]] // while all steps are planned
 
 	journal      *journal.Writer // while something is changed
