@@ -98,6 +98,9 @@ func (l *list) addon(name string, s converge.Step, ground ...string) {
 // The steps of one hook stand on each other as they say themselves.
 func (l *list) hooks(name string, hooks [][]converge.Item) {
 	for _, steps := range hooks {
+		if len(steps) == 0 {
+			continue // what comes next stands on what was before
+		}
 		ground, ends := l.last[name], []string{}
 		for _, item := range steps {
 			l.add(item.Step, append(item.After, ground...)...)

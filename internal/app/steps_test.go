@@ -110,3 +110,16 @@ func TestListTouchesOnlyTheBoundCluster(t *testing.T) {
 		}
 	}
 }
+
+// A hook that has nothing to do in an environment does not cut the order: what needs the
+// add-on stands on the steps before it.
+func TestHookWithoutSteps(t *testing.T) {
+	l := &list{}
+	l.addon("demo", step{name: "demo/apply"})
+	l.hooks("demo", [][]converge.Item{{}, {{Step: step{name: "demo/hook"}}}, {}})
+	l.addon("next", step{name: "next/apply"}, l.ends([]string{"demo"})...)
+	all := ground(t, l.items, "next/apply")
+	if !all["demo/hook"] || !all["demo/apply"] {
+		t.Errorf("it stands on %v", all)
+	}
+}
