@@ -117,6 +117,29 @@ func surprise(t *testing.T, w *world) {
 	}
 }
 
+// An add-on that never became ready has a budget too: that of what was attempted.
+func surpriseBeforeTheFirst(t *testing.T, w *world) {
+	for _, name := range []string{"a", "b", "c", "d", "e"} {
+		w.manifest(t, "demo", name, configMap(name))
+	}
+	dieAfterApply(t, w)
+	for _, name := range []string{"a", "b", "c", "d"} {
+		w.removeManifest(t, "demo", name)
+	}
+	if notes := w.notes(t); strings.Contains(notes, "!") {
+		t.Errorf("four of nine are no surprise:\n%s", notes)
+	}
+	w.removeManifest(t, "demo", "e")
+	if notes := w.notes(t); !strings.Contains(notes, "! 5 of the 9 objects of add-on demo would be deleted, which is more than half: needs --allow-prune\n") {
+		t.Errorf("five of nine:\n%s", notes)
+	}
+	w.refused(t, "5 of the 9 objects of add-on demo")
+	w.mustRun(t, allowPrune)
+	if w.has(t, "a") {
+		t.Error("what was allowed is not deleted")
+	}
+}
+
 // A Secret with values from tokens and what the add-on protects are deleted only when
 // the run allows it, by the rules of the release that had them.
 func guarded(t *testing.T, w *world) {

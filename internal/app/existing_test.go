@@ -46,6 +46,7 @@ func TestExisting(t *testing.T) {
 		{"died", died},
 		{"protected", protectedStay},
 		{"surprise", surprise},
+		{"unready", surpriseBeforeTheFirst},
 		{"guarded", guarded},
 		{"never", neverOurs},
 		{"tokenless", shownWithoutTokens},

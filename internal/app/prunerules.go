@@ -37,13 +37,15 @@ func whyGone(addon string, stays bool, origin release.Origin) string {
 // out of a folder is no surprise.
 const smallAddon = 3
 
-// overBudget says of which add-ons more than half of what the current release has
-// would be deleted. Add-ons that were removed as a whole are not counted: that is a
-// line in the environment file. Nor is what only an attempt brought that died.
-func overBudget(loses map[string]int, had func(addon string) int) []string {
+// overBudget says of which add-ons more than half of what they had would be deleted.
+// Add-ons that were removed as a whole are not counted: that is a line in the
+// environment file. Nor is what only an attempt brought that died, unless the current
+// release lacks the add-on: then that is all there is of it.
+func overBudget(loses map[string]int, had func(addon string) (n int, current bool)) []string {
 	over := []string{}
 	for _, addon := range slices.Sorted(maps.Keys(loses)) {
-		if n, all := loses[addon], had(addon); all > smallAddon && 2*n > all {
+		all, _ := had(addon)
+		if n := loses[addon]; all > smallAddon && 2*n > all {
 			over = append(over, fmt.Sprintf("%d of the %d objects of add-on %s would be deleted, which is more than half", n, all, addon))
 		}
 	}

@@ -127,7 +127,7 @@ func (s *Session) pruning(ctx context.Context) (pruning, error) {
 		from := lacking[i]
 		origin := inventory.Origin(from)
 		p.going = append(p.going, going{Ref: ref, note: whyGone(from.Addon, addons[from.Addon], origin), protected: protected(ref.Kind, origin)})
-		if addons[from.Addon] && origin.Current {
+		if _, current := inventory.Had(from.Addon); addons[from.Addon] && (origin.Current || !current) {
 			loses[from.Addon]++
 		}
 	}

@@ -31,7 +31,8 @@ type Inventory struct {
 	others  bool // attempts of other releases than the current one are in it
 	digests map[string]bool
 	origins map[Ref]Origin
-	had     map[string]int
+	had     map[string]int // objects of the add-ons of the current release
+	tried   map[string]int // the most that an attempt has of each add-on
 }
 
 // Origin is what the releases of an inventory say of an object.
@@ -44,8 +45,15 @@ type Origin struct {
 // Origin gives that of one of Refs.
 func (i Inventory) Origin(ref Ref) Origin { return i.origins[ref.identity()] }
 
-// Had is how many objects an add-on has in the current release.
-func (i Inventory) Had(addon string) int { return i.had[addon] }
+// Had is how many objects an add-on has in the current release; where that lacks it, in
+// the attempt that has most of it, and then current is false.
+func (i Inventory) Had(addon string) (n int, current bool) {
+	n, current = i.had[addon]
+	if !current {
+		n = i.tried[addon]
+	}
+	return n, current
+}
 
 // Knows reports whether the release is current or was attempted since.
 func (i Inventory) Knows(digest string) bool { return i.digests[digest] }
@@ -117,12 +125,13 @@ func (l *Library) Inventory(ctx context.Context) (Inventory, error) {
 
 func (i *Inventory) add(index *Index, current bool) {
 	if i.origins == nil {
-		i.origins, i.had = make(map[Ref]Origin), make(map[string]int)
+		i.origins, i.had, i.tried = make(map[Ref]Origin), make(map[string]int), make(map[string]int)
 	}
 	for _, entry := range index.Addons {
 		if current {
 			i.had[entry.Name] = len(entry.Inventory)
 		}
+		i.tried[entry.Name] = max(i.tried[entry.Name], len(entry.Inventory))
 		for _, item := range entry.Inventory {
 			ref := entry.ref(item)
 			origin, known := i.origins[ref.identity()]

@@ -243,7 +243,13 @@ func TestOrigins(t *testing.T) {
 	if diff := cmp.Diff(map[string]Origin{"one": {Current: true}, "two": {Protect: true}, "credentials": {Tokens: true}}, got); diff != "" {
 		t.Error(diff)
 	}
-	if i.Had("one") != 1 || i.Had("two") != 0 || i.Had("three") != 0 {
-		t.Errorf("%d, %d, %d", i.Had("one"), i.Had("two"), i.Had("three"))
+	type had struct {
+		n       int
+		current bool
+	}
+	for addon, want := range map[string]had{"one": {1, true}, "two": {2, false}, "three": {}} {
+		if n, current := i.Had(addon); n != want.n || current != want.current {
+			t.Errorf("%s had %d objects, current: %t", addon, n, current)
+		}
 	}
 }
