@@ -85,6 +85,9 @@ func ignore(wanted, live any, held map[string]any, path fieldpath.Path, mine boo
 	if i < 0 {
 		return wanted, wanted != nil // an item that is not wanted is not brought back
 	}
+	if below == nil && len(path) > 1 {
+		return wanted, true // an item that is only made needs all that the manifest says
+	}
 	sent, keep = ignore(list[i], below, belowHeld, path[1:], belowMine || step.Key == "" && below != nil)
 	if !keep {
 		return slices.Delete(slices.Clone(list), i, i+1), len(list) > 1
