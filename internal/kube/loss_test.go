@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"clusterup.dev/clusterup/internal/hint"
 )
 
 // TestNothingIsLost is about what must not get lost, or into other hands, while objects
@@ -18,6 +20,7 @@ func TestNothingIsLost(t *testing.T) {
 		run  func(t *testing.T, c *Cluster)
 	}{
 		{"an item that is new comes whole", newItem},
+		{"volumes do not go with a replacement", keptVolumes},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			c, err := Connect(Config{Kubeconfig: kubeconfig})
@@ -50,4 +53,29 @@ func newItem(t *testing.T, c *Cluster) {
 	settled(t, c, objs, o)
 	settled(t, c, parse(t, "items", strings.ReplaceAll(text, "sidecar:1", "sidecar:2")), o)
 	settled(t, c, parse(t, "items", text+"      - {name: gone, image: \"example.com/gone:1\"}\n")[:5], o)
+}
+
+// keptVolumes proves that a StatefulSet whose volumes would be deleted with it is not made
+// anew, and that the way that the hint shows works.
+func keptVolumes(t *testing.T, c *Cluster) {
+	text := strings.Replace(fixed, "  serviceName: headless\n", "  serviceName: headless\n  persistentVolumeClaimRetentionPolicy: {whenDeleted: Delete, whenScaled: Retain}\n", 1)
+	larger := strings.NewReplacer("1Gi", "2Gi")
+	mustApply(t, c, parse(t, "volumes", text))
+	_, err := c.Plan(t.Context(), parse(t, "volumes", larger.Replace(text)), Options{Replace: always})
+	if err == nil || !strings.Contains(err.Error(), "StatefulSet volumes/db: spec cannot be changed while it exists (the field is immutable), and its volumes are deleted with it") {
+		t.Errorf("error %v", err)
+	}
+	if !strings.Contains(hint.Of(err), "whenDeleted: Retain") {
+		t.Errorf("hint %q", hint.Of(err))
+	}
+	text = strings.Replace(text, "whenDeleted: Delete", "whenDeleted: Retain", 1)
+	_, err = c.Plan(t.Context(), parse(t, "volumes", larger.Replace(text)), Options{Replace: always}) // both at once
+	if err == nil {
+		t.Error("replaced, although its volumes still go with it")
+	}
+	mustApplyWith(t, c, parse(t, "volumes", text), Options{Replace: always})
+	p, err := c.Plan(t.Context(), parse(t, "volumes", larger.Replace(text)), Options{Replace: always})
+	if err != nil || !strings.HasPrefix(lines(p), "replace StatefulSet volumes/db\n") {
+		t.Errorf("%v, %v", p, err)
+	}
 }

@@ -48,6 +48,14 @@ func neverReplaced(r Ref) bool {
 	return isNamespace(r) || isCRD(r) || r.APIVersion == "v1" && (r.Kind == "PersistentVolumeClaim" || r.Kind == "PersistentVolume")
 }
 
+// takesVolumes reports whether the volumes of a StatefulSet go with it: a replacement
+// would come up empty.
+func takesVolumes(live *unstructured.Unstructured) bool {
+	policy, _, _ := unstructured.NestedString(live.Object, "spec", "persistentVolumeClaimRetentionPolicy", "whenDeleted")
+	r := RefOf(live)
+	return r.gvk().Group == "apps" && r.Kind == "StatefulSet" && policy == "Delete"
+}
+
 // replacement plans to make live anew where that is allowed: fields of it cannot be
 // changed, as the server says in err.
 func (p ObjectPlan) replacement(live *unstructured.Unstructured, fields []string, conflicts []Conflict, options *Options) (ObjectPlan, error) {
@@ -59,6 +67,9 @@ func (p ObjectPlan) replacement(live *unstructured.Unstructured, fields []string
 	switch {
 	case neverReplaced(p.Ref):
 		return p, hint.With(err, "put the old value back into the manifest: a %s is never deleted to be made anew", p.Ref.Kind)
+	case takesVolumes(live):
+		return p, hint.With(fmt.Errorf("%w, and its volumes are deleted with it (persistentVolumeClaimRetentionPolicy.whenDeleted is Delete)", err),
+			"set whenDeleted: Retain and nothing else, and run; make the other change then")
 	case options.Replace == nil || !options.Replace(p.Ref):
 		return p, hint.With(err, "list %s/%s under `replace:` in the addon.yaml of its add-on, or delete it by hand: then it is made anew", p.Ref.Kind, p.Ref.Name)
 	}
