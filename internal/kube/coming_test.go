@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
@@ -44,13 +43,12 @@ func comingKind(t *testing.T, c *Cluster) {
 			t.Errorf("error %v, want %q", err, test.want)
 		}
 	}
-	go func() {
-		<-time.After(500 * time.Millisecond)
+	waiting := onProgress(t, "waiting for Widget coming/", func() {
 		if p, err := c.Plan(t.Context(), []*unstructured.Unstructured{definition}, Options{}); err != nil || c.Apply(t.Context(), p) != nil {
 			t.Error(err)
 		}
-	}()
-	if err := c.Apply(t.Context(), p); err != nil { // it waits for the kind
+	})
+	if err := c.Apply(waiting, p); err != nil { // it waits for the kind
 		t.Fatal(err)
 	}
 	settled(t, c, objs, o)

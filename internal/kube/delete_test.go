@@ -3,6 +3,7 @@
 package kube
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 
+	"clusterup.dev/clusterup/internal/converge"
 	"clusterup.dev/clusterup/internal/hint"
 )
 
@@ -40,18 +42,21 @@ func finishNamespace(t *testing.T, c *Cluster, name string) {
 // collectGarbage does what the garbage collector would for what is deleted in the
 // foreground and has no dependents.
 func collectGarbage(t *testing.T, c *Cluster, refs ...Ref) {
-	ctx := t.Context()
-	go func() {
-		for ctx.Err() == nil {
-			for _, r := range refs {
-				if u, err := c.Get(ctx, r); err == nil && u != nil && u.GetDeletionTimestamp() != nil {
-					_, _ = c.client(resource{gvr: c.gvr(r), namespaced: true}, r.Namespace).Patch(ctx, r.Name, types.MergePatchType,
-						[]byte(`{"metadata":{"finalizers":null}}`), metav1.PatchOptions{})
-				}
+	collect := func(ctx context.Context) (bool, string, error) {
+		gone := 0
+		for _, r := range refs {
+			switch u, err := c.Get(ctx, r); {
+			case err == nil && u == nil:
+				gone++
+			case err == nil && u.GetDeletionTimestamp() != nil:
+				_, _ = c.client(resource{gvr: c.gvr(r), namespaced: true}, r.Namespace).Patch(ctx, r.Name, types.MergePatchType,
+					[]byte(`{"metadata":{"finalizers":null}}`), metav1.PatchOptions{})
 			}
-			<-time.After(20 * time.Millisecond)
 		}
-	}()
+		return gone == len(refs), "", nil
+	}
+	ctx := t.Context()
+	go func() { _ = converge.Until(ctx, "garbage", time.Minute, collect) }()
 }
 
 func (c *Cluster) gvr(r Ref) schema.GroupVersionResource {
@@ -111,14 +116,13 @@ func terminating(t *testing.T, c *Cluster) {
 	if _, err := c.Plan(t.Context(), objs[1:], Options{}); err != nil {
 		t.Errorf("objects that are still there: %v", err)
 	}
-	go func() {
-		<-time.After(300 * time.Millisecond)
+	waiting := onProgress(t, "waiting for Namespace terminating to be gone", func() {
 		for _, r := range refsOf(objs[1:]) {
 			_ = c.client(mustResource(t, c, r), r.Namespace).Delete(t.Context(), r.Name, metav1.DeleteOptions{})
 		}
 		finishNamespace(t, c, "terminating")
-	}()
-	if err := c.Apply(t.Context(), p); err != nil {
+	})
+	if err := c.Apply(waiting, p); err != nil {
 		t.Fatal(err)
 	}
 	if again := mustPlan(t, c, objs); !again.Empty() {

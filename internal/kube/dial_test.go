@@ -113,10 +113,7 @@ func TestDialCarriesHTTPOverTLS(t *testing.T) {
 		}
 	}
 	transport.CloseIdleConnections()
-	deadline := time.Now().Add(5 * time.Second)
-	for runtime.NumGoroutine() > before+2 && time.Now().Before(deadline) {
-		<-time.After(20 * time.Millisecond)
-	}
+	soon(t, "goroutines to end", func() bool { return runtime.NumGoroutine() <= before+2 })
 	if now := runtime.NumGoroutine(); now > before+2 {
 		buf := make([]byte, 1<<16)
 		t.Errorf("%d goroutines, %d before:\n%s", now, before, buf[:runtime.Stack(buf, true)])

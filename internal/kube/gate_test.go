@@ -3,6 +3,7 @@
 package kube
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"strings"
@@ -33,11 +34,12 @@ func webhookGate(t *testing.T, c *Cluster) {
 	mustApply(t, c, objs)
 	options := WaitOptions{Skip: skipping("Deployment/web"), Timeout: 20 * time.Second}
 
-	until := time.Now().Add(5 * time.Second) // the server takes a moment to see the webhooks
-	pending, err := c.Pending(t.Context(), objs, options)
-	for ; err == nil && len(pending) < 4 && time.Now().Before(until); pending, err = c.Pending(t.Context(), objs, options) {
-		<-time.After(50 * time.Millisecond)
-	}
+	var pending []Pending
+	var err error
+	soon(t, "the server to see four webhooks", func() bool {
+		pending, err = c.Pending(t.Context(), objs, options)
+		return err != nil || len(pending) == 4
+	})
 	if err != nil || len(pending) != 4 {
 		t.Fatalf("pending %+v, %v", pending, err)
 	}
@@ -52,12 +54,11 @@ func webhookGate(t *testing.T, c *Cluster) {
 	}
 
 	var up time.Time
-	go func() {
-		<-time.After(1500 * time.Millisecond)
+	waiting := onProgress(t, "does not answer", func() {
 		up = time.Now()
 		server.start(t)
-	}()
-	if err := c.Wait(t.Context(), objs, options); err != nil {
+	})
+	if err := c.Wait(waiting, objs, options); err != nil {
 		t.Fatal(err)
 	}
 	if seen := time.Since(up); seen > 3*time.Second {
@@ -149,11 +150,8 @@ func gateOfConversion(t *testing.T, c *Cluster) {
 	if err != nil || len(pending) != 1 || !strings.HasPrefix(pending[0].Reason, "conversion webhook for v2 does not answer: ") || !strings.Contains(pending[0].Reason, "connection refused") {
 		t.Errorf("pending %+v, %v", pending, err)
 	}
-	go func() {
-		<-time.After(1200 * time.Millisecond)
-		server.start(t)
-	}()
-	if err := c.Wait(t.Context(), objs, options); err != nil {
+	waiting := onProgress(t, "conversion webhook for v2 does not answer", func() { server.start(t) })
+	if err := c.Wait(waiting, objs, options); err != nil {
 		t.Error(err)
 	}
 }
@@ -196,14 +194,14 @@ func ownWebhook(t *testing.T, c *Cluster) {
 	served("other", "agent")
 	objs := parseHooks(t, "guarded", text)
 	widget := Ref{APIVersion: "guarded.clusterup.dev/v1", Kind: "Widget", Namespace: "guarded", Name: "one"}
-	apply := func(timeout time.Duration) error {
+	apply := func(ctx context.Context, timeout time.Duration) error {
 		p, err := c.Plan(t.Context(), objs, Options{Wait: WaitOptions{Timeout: timeout}})
 		if err != nil {
 			t.Fatal(err)
 		}
-		return c.Apply(t.Context(), p)
+		return c.Apply(ctx, p)
 	}
-	err := apply(700 * time.Millisecond)
+	err := apply(t.Context(), 700*time.Millisecond)
 	if err == nil || !strings.Contains(err.Error(), "before the custom resources that its webhooks check: not ready after 1s: Deployment guarded/web: ") {
 		t.Errorf("error %v", err)
 	}
@@ -217,17 +215,14 @@ func ownWebhook(t *testing.T, c *Cluster) {
 	if _, err := c.typed.DiscoveryV1().EndpointSlices("guarded").Create(t.Context(), slice, metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	if err := apply(2 * time.Second); err == nil || !strings.Contains(err.Error(), "webhook widgets.clusterup.dev does not answer: ") {
+	if err := apply(t.Context(), 2*time.Second); err == nil || !strings.Contains(err.Error(), "webhook widgets.clusterup.dev does not answer: ") {
 		t.Errorf("error %v", err)
 	}
 	if u, err := c.Get(t.Context(), widget); err != nil || u != nil {
 		t.Fatalf("it was applied before its webhook answers: %v, %v", u, err)
 	}
-	go func() {
-		<-time.After(time.Second)
-		server.start(t)
-	}()
-	if err := apply(20 * time.Second); err != nil {
+	waiting := onProgress(t, "webhook widgets.clusterup.dev does not answer", func() { server.start(t) })
+	if err := apply(waiting, 20*time.Second); err != nil {
 		t.Fatal(err)
 	}
 	want := []string{"widgets CREATE Widget guarded/one dry=false", "widgets CREATE Widget guarded/two dry=false"}
@@ -248,10 +243,10 @@ func deadWebhook(t *testing.T, c *Cluster) {
 	hooks := parseHooks(t, "dead", strings.TrimPrefix(server.webhooks("Validating", "dead",
 		"dead allow rules: [{apiGroups: [dead.clusterup.dev], apiVersions: [v1], resources: [widgets], operations: ['*']}]"), "\n---\n"))
 	mustApply(t, c, hooks)
-	until := time.Now().Add(5 * time.Second)
-	for p, _ := c.Pending(t.Context(), hooks, WaitOptions{}); len(p) == 0 && time.Now().Before(until); p, _ = c.Pending(t.Context(), append(hooks, objs...), WaitOptions{Skip: skipping("Widget/one", "Widget/two")}) {
-		<-time.After(50 * time.Millisecond)
-	}
+	soon(t, "the server to see the webhook", func() bool {
+		pending, err := c.Pending(t.Context(), slices.Concat(hooks, objs), WaitOptions{Skip: skipping("Widget/one", "Widget/two")})
+		return err == nil && len(pending) > 0
+	})
 	settled(t, c, objs, Options{})
 	changed := parse(t, "dead", kind("dead.clusterup.dev", "{size: {type: integer}}", "{size: 4}"))
 	p := mustPlan(t, c, changed)
@@ -261,11 +256,8 @@ func deadWebhook(t *testing.T, c *Cluster) {
 	if note := p.Changes()[0].Note; note != "webhook dead.clusterup.dev does not answer: compared without the server" {
 		t.Errorf("note %q", note)
 	}
-	go func() {
-		<-time.After(time.Second)
-		server.start(t)
-	}()
-	if err := c.Apply(t.Context(), p); err != nil { // it waits for the webhook
+	waiting := onProgress(t, "webhook dead.clusterup.dev does not answer", func() { server.start(t) })
+	if err := c.Apply(waiting, p); err != nil { // it waits for the webhook
 		t.Fatal(err)
 	}
 	settled(t, c, changed, Options{})

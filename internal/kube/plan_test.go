@@ -45,6 +45,7 @@ func TestAgainstAPIServer(t *testing.T) {
 		{"not ready without a controller", notReady},
 		{"causes end a wait", waitEnds},
 		{"a wait ends when all is ready", waitSucceeds},
+		{"a wait hears of changes", changeIsSeen},
 		{"who the cluster is", identity},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.run(t, connectTo(t)) })

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"clusterup.dev/clusterup/internal/converge"
 )
 
 // readyByRule proves that a field decides instead of the usual rules, that an object's
@@ -40,11 +42,13 @@ func readyByRule(t *testing.T, c *Cluster) {
 	if took := time.Since(start); took > 5*time.Second {
 		t.Errorf("it took %s", took)
 	}
-	go func() {
-		<-time.After(1500 * time.Millisecond)
-		writeStatus(t, c, two, `{"status":{"phase":"Ready"}}`)
-	}()
-	if err := c.Wait(t.Context(), objs, rule(20*time.Second)); err != nil {
+	begun, all := time.Now(), rule(20*time.Second)
+	waiting := converge.WithProgress(t.Context(), func(string) {
+		if time.Since(begun) > all.Timeout { // it goes on all the same
+			writeStatus(t, c, two, `{"status":{"phase":"Ready"}}`)
+		}
+	})
+	if err := c.Wait(waiting, objs, all); err != nil {
 		t.Errorf("a deadline of its own that is longer than the wait's: %v", err)
 	}
 	settings := parse(t, "byrule", small)[1:2]
@@ -71,14 +75,13 @@ func unservedKind(t *testing.T, c *Cluster) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	go func() {
-		<-time.After(300 * time.Millisecond)
+	waiting := onProgress(t, "its kind is not served yet", func() {
 		if p, err := other.Plan(t.Context(), objs, Options{}); err != nil || other.Apply(t.Context(), p) != nil {
 			t.Error(err)
 		}
 		writeStatus(t, other, RefOf(objs[0]), `{"status":{"phase":"Ready"}}`)
-	}()
-	if err := c.Wait(t.Context(), objs[:1], WaitOptions{Timeout: 20 * time.Second}); err != nil {
+	})
+	if err := c.Wait(waiting, objs[:1], WaitOptions{Timeout: 20 * time.Second}); err != nil {
 		t.Error(err)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -58,6 +59,26 @@ func TestRules(t *testing.T) {
 }
 
 func always(Ref) bool { return true }
+
+// onProgress gives a context in which do is called once, at the first progress that
+// holds text: what is waited for comes about while it is waited for.
+func onProgress(t *testing.T, text string, do func()) context.Context {
+	t.Helper()
+	once := sync.OnceFunc(do)
+	return converge.WithProgress(t.Context(), func(message string) {
+		if strings.Contains(message, text) {
+			once()
+		}
+	})
+}
+
+// soon waits for a condition that needs a moment to come about.
+func soon(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	if err := converge.Until(t.Context(), what, 5*time.Second, func(context.Context) (bool, string, error) { return holds(), "", nil }); err != nil {
+		t.Error(err)
+	}
+}
 
 // skipping skips objects that are named by kind and name.
 func skipping(names ...string) func(Ref) bool {
@@ -123,16 +144,15 @@ func madeAgain(t *testing.T, c *Cluster) {
 	if err := c.Apply(ctx, p); err == nil || !strings.Contains(err.Error(), "waiting for Namespace again to be gone") {
 		t.Errorf("error %v", err)
 	}
-	go func() {
-		<-time.After(300 * time.Millisecond)
+	waiting := onProgress(t, "waiting for Namespace again to be gone", func() {
 		for _, o := range objs[1:] {
 			if o.GetNamespace() != "" {
 				_ = c.client(mustResource(t, c, RefOf(o)), "again").Delete(t.Context(), o.GetName(), metav1.DeleteOptions{})
 			}
 		}
 		finishNamespace(t, c, "again")
-	}()
-	if err := c.Apply(t.Context(), p); err != nil {
+	})
+	if err := c.Apply(waiting, p); err != nil {
 		t.Fatal(err)
 	}
 	for _, o := range objs {

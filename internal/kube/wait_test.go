@@ -4,6 +4,7 @@ package kube
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -48,18 +49,36 @@ func waitSucceeds(t *testing.T, c *Cluster) {
 	objs := parse(t, "succeeds", strings.Replace(small, "        args:", "        readinessProbe: {tcpSocket: {port: 8080}}\n        args:", 1))
 	mustApply(t, c, objs)
 	web := Ref{APIVersion: "apps/v1", Kind: "Deployment", Namespace: "succeeds", Name: "web"}
-	var wrote time.Time
-	go func() {
-		<-time.After(1300 * time.Millisecond)
-		wrote = time.Now()
+	change := func() {
 		writeStatus(t, c, web, `{"status":{"observedGeneration":1,"replicas":2,"updatedReplicas":2,"readyReplicas":2,"availableReplicas":2,
 			"conditions":[{"type":"Available","status":"True"},{"type":"Progressing","status":"True","reason":"NewReplicaSetAvailable"}]}}`)
-	}()
-	if err := c.Wait(t.Context(), objs, WaitOptions{Timeout: 10 * time.Second}); err != nil {
+	}
+	if err := c.Wait(onProgress(t, "waiting for Deployment succeeds/web", change), objs, WaitOptions{Timeout: 20 * time.Second}); err != nil {
 		t.Fatal(err)
 	}
-	if late := time.Since(wrote); late > 400*time.Millisecond {
-		t.Errorf("it was seen %s after it was ready", late)
+}
+
+// changeIsSeen proves that a wait hears of a change, and does not only look now and then.
+func changeIsSeen(t *testing.T, c *Cluster) {
+	objs := parse(t, "heard", small)
+	mustApply(t, c, objs)
+	awaited, err := c.waitable(t.Context(), objs[5:], WaitOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	changed := c.watch(t.Context(), plainly(awaited))
+	hear := func() {
+		t.Helper()
+		select {
+		case <-changed:
+		case <-time.After(20 * time.Second):
+			t.Fatal("nothing was heard")
+		}
+	}
+	hear() // what is there when the watch begins
+	for i := range 3 {
+		writeStatus(t, c, RefOf(objs[5]), fmt.Sprintf(`{"status":{"observedGeneration":1,"replicas":%d}}`, i+1))
+		hear()
 	}
 }
 

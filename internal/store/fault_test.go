@@ -147,17 +147,32 @@ func TestTheLockOutlivesAShortOutage(t *testing.T) {
 	t.Parallel()
 	s := testservers.S3(t)
 	var down atomic.Bool
+	refused, written := make(chan struct{}), make(chan struct{})
 	b := open(t, through(t, s, func(_ http.ResponseWriter, _ *http.Request) {
 		if down.Load() {
+			select {
+			case refused <- struct{}{}:
+			default:
+			}
 			panic(http.ErrAbortHandler)
 		}
-	}, nil))
+	}, func(r *http.Request) bool {
+		if r.Method == http.MethodPut {
+			select {
+			case written <- struct{}{}:
+			default:
+			}
+		}
+		return false
+	}))
 	const ttl = 2 * time.Second
 	l := acquire(t, b, store.LockOptions{TTL: ttl})
 	down.Store(true)
-	<-time.After(ttl / 2)
+	hear(t, refused) // a renewal
 	down.Store(false)
-	<-time.After(ttl)
+	for range 5 { // what a time to live has, and one more
+		hear(t, written)
+	}
 	if err := l.Check(t.Context()); err != nil {
 		t.Errorf("after a short outage: %v", err)
 	}
@@ -168,6 +183,16 @@ func TestTheLockOutlivesAShortOutage(t *testing.T) {
 		t.Errorf("lost only after %s", after)
 	}
 	down.Store(false)
+}
+
+// hear waits for a request.
+func hear(t *testing.T, requests <-chan struct{}) {
+	t.Helper()
+	select {
+	case <-requests:
+	case <-time.After(20 * time.Second):
+		t.Fatal("nothing was asked of the server")
+	}
 }
 
 func TestOpenSaysWhatIsWrong(t *testing.T) {
