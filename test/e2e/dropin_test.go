@@ -31,7 +31,7 @@ func (w *world) droppedIn(t *testing.T) {
 		"+ Deployment widgets/widgets", "+ Secret widgets/server", "+ Job widgets/migrate", "+ Deployment shop/web")
 	made := w.must(5*time.Minute, "create", w.name, "--yes")
 	for _, name := range []string{"shop", "widgets"} {
-		if !regexp.MustCompile(`(?m)^ *` + name + ` +ok +0\.1\.0 ready`).MatchString(made.out) {
+		if !regexp.MustCompile(`(?m)^ *add-on ` + name + ` +ok +0\.1\.0 ready`).MatchString(made.out) {
 			t.Errorf("the table after create does not say that %s is ready", name)
 		}
 	}
