@@ -49,7 +49,7 @@ func (s *Session) stage() converge.Step {
 			if err != nil {
 				return converge.Plan{}, err
 			}
-			p := converge.Plan{Changes: []converge.Change{{Subject: "release " + Short(want.Digest), Action: converge.Create}}}
+			p := converge.Plan{Notices: s.doubts, Changes: []converge.Change{{Subject: "release " + Short(want.Digest), Action: converge.Create}}}
 			if _, err = s.staged(ctx); errors.Is(err, converge.ErrNotYet) {
 				return p, nil
 			}
@@ -58,7 +58,7 @@ func (s *Session) stage() converge.Step {
 			}
 			inventory, err := s.inventory(ctx)
 			if err != nil || inventory.Knows(want.Digest) {
-				return converge.Plan{}, err
+				return converge.Plan{Notices: s.doubts}, err
 			}
 			p.Changes[0].Action, p.Changes[0].Note = converge.Update, "attempted again"
 			return p, nil

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"clusterup.dev/clusterup/internal/converge"
 	"clusterup.dev/clusterup/internal/hint"
@@ -26,6 +27,9 @@ func (s *Session) GoBack(ctx context.Context, name string) error {
 	if old.Index.Environment != s.Name() {
 		return fmt.Errorf("release %s is one of the environment %s", Short(old.Digest), old.Index.Environment)
 	}
+	if err := s.hooksFor(old); err != nil {
+		return err
+	}
 	library, err := s.library(ctx)
 	if err != nil {
 		return err
@@ -34,11 +38,14 @@ func (s *Session) GoBack(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	parts, changed, err := d.parts(ctx, old)
+	parts, changed, doubts, err := d.parts(ctx, old)
 	if err != nil {
 		return err
 	}
-	s.back = old
+	s.back, s.doubts = old, doubts
+	for _, line := range doubts {
+		s.say("%s", line)
+	}
 	if changed {
 		if s.back, err = release.New(s.Name(), parts, library.Key); err != nil {
 			return err
@@ -47,6 +54,19 @@ func (s *Session) GoBack(ctx context.Context, name string) error {
 	}
 	s.rendered = func(context.Context) (*release.Release, error) { return s.back, nil }
 	s.staged = memo(s.fetch)
+	return nil
+}
+
+// hooksFor refuses a release with an add-on that the environment's file lacks and that
+// leaves waiting to hooks: they would not run, and the release would be current without
+// anybody having waited.
+func (s *Session) hooksFor(old *release.Release) error {
+	for _, entry := range old.Index.Addons {
+		if skip := entry.Rules.Ready.Skip; len(skip) > 0 && !slices.Contains(s.addonNames(), entry.Name) {
+			err := fmt.Errorf("release %s leaves waiting for %s to hooks of add-on %s, which the environment's file lacks", Short(old.Digest), strings.Join(skip, ", "), entry.Name)
+			return hint.With(err, "add {name: %s} to spec.addons first: hooks run for the add-ons of the file", entry.Name)
+		}
+	}
 	return nil
 }
 
@@ -66,25 +86,31 @@ func (s *Session) presentTokens(ctx context.Context) (derived, error) {
 		return derived{}, err
 	}
 	asked := s.rendered
-	return derived{halves: halves(tokens), sources: []later[map[kube.Ref]tokenValue]{
-		memo(func(ctx context.Context) (map[kube.Ref]tokenValue, error) {
-			r, err := asked(ctx)
-			if err != nil && ctx.Err() == nil {
-				return nil, nil
-			}
-			if err != nil {
+	return derived{
+		halves: halves(tokens),
+		today: memo(func(ctx context.Context) (map[kube.Ref]tokenValue, error) {
+			if _, err := s.tokens(ctx); errors.Is(err, converge.ErrNotYet) {
+				return nil, nil // a token is missing, so nothing can be rendered
+			} else if err != nil {
 				return nil, err
 			}
-			return valuesIn(r), nil
+			r, err := asked(ctx) // with the tokens read, only rendering is left
+			switch {
+			case err == nil:
+				return valuesIn(r), nil
+			case ctx.Err() != nil:
+				return nil, context.Cause(ctx)
+			}
+			return nil, nil
 		}),
-		memo(func(ctx context.Context) (map[kube.Ref]tokenValue, error) {
+		current: memo(func(ctx context.Context) (map[kube.Ref]tokenValue, error) {
 			r, err := s.fetchCurrent(ctx)
 			if err != nil || r == nil {
 				return nil, err
 			}
 			return valuesIn(r), nil
 		}),
-	}}, nil
+	}, nil
 }
 
 // fetchCurrent reads the current release; nil when there is none.

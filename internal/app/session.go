@@ -52,6 +52,7 @@ type Session struct {
 
 	tokens   later[*secret.Set]
 	library  later[*release.Library]
+	doubts   []string                // of the tokens of the release to go back to
 	back     *release.Release        // the earlier release to go back to; nil: the environment's own is wanted
 	rendered later[*release.Release] // what is wanted, from memory
 	sketched later[[]release.Part]   // the same with placeholders, while there are no tokens
