@@ -67,20 +67,21 @@ func customScopes(objects []Object) map[string]scope {
 	return scopes
 }
 
-// rank is the order of applying inside an add-on.
+// rank is the order of applying inside an add-on, as far as the object alone tells.
 func rank(o Object) int {
-	switch kind := o.GroupVersionKind(); kind.Kind {
-	case "CustomResourceDefinition":
+	switch o.GroupVersionKind().GroupKind().String() {
+	case "CustomResourceDefinition.apiextensions.k8s.io":
 		return 0
 	case "Namespace":
 		return 1
-	case "Pod", "Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "ReplicationController", "Job", "CronJob":
+	case "Pod", "ReplicationController", "Deployment.apps", "StatefulSet.apps", "DaemonSet.apps", "ReplicaSet.apps", "Job.batch", "CronJob.batch":
 		return 3
-	case "ValidatingWebhookConfiguration", "MutatingWebhookConfiguration", "APIService":
+	case "ValidatingWebhookConfiguration.admissionregistration.k8s.io", "MutatingWebhookConfiguration.admissionregistration.k8s.io",
+		"APIService.apiregistration.k8s.io":
 		return 5
 	default:
 		if scopeOf(o.Unstructured, nil) == unknownScope {
-			return 4 // custom resources, beside the workloads that serve them
+			return 4 // custom resources, after the workloads that serve them
 		}
 		return 2 // RBAC, configuration, services, storage
 	}

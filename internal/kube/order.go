@@ -14,7 +14,7 @@ const (
 	stageNamespaces              // and what else is referred to by name from everywhere
 	stageConfig                  // RBAC, configuration, services, claims
 	stageWorkloads
-	stageCustom   // custom resources, beside the workloads that serve them
+	stageCustom   // custom resources, after the workloads that serve them
 	stageWebhooks // late: one whose server is not up yet would refuse the rest
 	stageGuarded  // custom resources that webhooks of the set are called for, once those answer
 	stages
