@@ -15,9 +15,9 @@ import (
 	"clusterup.dev/clusterup/internal/hint"
 )
 
-// DefaultOverride lists the managers whose fields are taken over without asking:
-// hands at work, which is drift to be put right. A trailing * stands for any rest.
-func DefaultOverride() []string { return []string{"kubectl*", "k9s*", "Mozilla*"} }
+// overridden are the managers whose fields are taken over without asking: hands at
+// work, which is drift to be put right. A trailing * stands for any rest.
+var overridden = []string{"kubectl*", "k9s*", "Mozilla*"}
 
 // Conflict is one field that somebody else manages with another value.
 type Conflict struct{ Manager, Field string }
@@ -63,10 +63,10 @@ func conflictsIn(err error) []Conflict {
 	return conflicts
 }
 
-// foreign keeps the conflicts with managers that override does not list.
-func foreign(conflicts []Conflict, override []string) []Conflict {
+// foreign keeps the conflicts with managers that may not be overridden.
+func foreign(conflicts []Conflict) []Conflict {
 	return slices.DeleteFunc(slices.Clone(conflicts), func(c Conflict) bool {
-		return c.Manager == Manager || slices.ContainsFunc(override, func(pattern string) bool {
+		return c.Manager == Manager || slices.ContainsFunc(overridden, func(pattern string) bool {
 			prefix, any := strings.CutSuffix(pattern, "*")
 			return c.Manager == pattern || (any && strings.HasPrefix(c.Manager, prefix))
 		})

@@ -19,7 +19,7 @@ import (
 // neither a difference nor a conflict, whatever the manifest says. live is not nil.
 func ignoring(o *object, live *unstructured.Unstructured, options *Options) (*object, error) {
 	paths := injected(o.body)
-	if _, scaled := (fieldpath.Path{{Key: "spec"}, {Key: "replicas"}}).In(o.body.Object); scaled && scaledByOthers(live, options.Override) {
+	if _, scaled := (fieldpath.Path{{Key: "spec"}, {Key: "replicas"}}).In(o.body.Object); scaled && scaledByOthers(live) {
 		paths = append(paths, fieldpath.Path{{Key: "spec"}, {Key: "replicas"}})
 	}
 	if options.Ignore != nil {
@@ -138,10 +138,10 @@ func extract(value any, set map[string]any) any {
 
 // scaledByOthers reports whether something that may not be overridden, as an
 // autoscaler, has set the replicas through the scale subresource.
-func scaledByOthers(live *unstructured.Unstructured, override []string) bool {
+func scaledByOthers(live *unstructured.Unstructured) bool {
 	for _, e := range managerEntries(live) {
 		if e.subresource == "scale" && owns(e.fields, []pathStep{{key: "spec"}, {key: "replicas"}}) &&
-			len(foreign([]Conflict{{Manager: e.manager}}, override)) > 0 {
+			len(foreign([]Conflict{{Manager: e.manager}})) > 0 {
 			return true
 		}
 	}

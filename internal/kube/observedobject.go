@@ -25,7 +25,7 @@ func remembering(objects []*object, options *Options) {
 	}
 	for _, o := range objects {
 		o.observed = options.Observed
-		o.rules = append([]string{"override"}, options.Override...)
+		o.rules = append([]string{"override"}, overridden...)
 		if options.Ignore != nil {
 			for _, field := range options.Ignore(o.Ref) {
 				o.rules = append(o.rules, "ignore "+field)

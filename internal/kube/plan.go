@@ -14,9 +14,6 @@ import (
 
 // Options of a plan. The zero value is the usual one.
 type Options struct {
-	// Override lists the managers whose fields may be taken over, "*" at the end
-	// for any rest. Nil means DefaultOverride.
-	Override []string
 	// Refuse says why a live object must not be touched; nil means that none is
 	// refused. Its error is the plan's. It may look at the metadata alone: of an
 	// object that nobody has written to, nothing else is read.
@@ -92,9 +89,6 @@ func (c *Cluster) Plan(ctx context.Context, objs []*unstructured.Unstructured, o
 	if err != nil {
 		return nil, err
 	}
-	if options.Override == nil {
-		options.Override = DefaultOverride()
-	}
 	remembering(objects, &options)
 	seen, err := c.survey(ctx, objects, options.Observed)
 	if err != nil {
@@ -167,7 +161,7 @@ func (c *Cluster) compare(ctx context.Context, p ObjectPlan, live *unstructured.
 			return c.undecided(ctx, p, live, err)
 		}
 		if after.GetUID() == live.GetUID() && after.GetResourceVersion() == live.GetResourceVersion() {
-			return p.fill(live, after, conflicts, options.Override)
+			return p.fill(live, after, conflicts)
 		}
 		if live, err = c.get(ctx, p.wanted); err != nil {
 			return p, err
@@ -182,7 +176,7 @@ func (c *Cluster) compare(ctx context.Context, p ObjectPlan, live *unstructured.
 // maxLooks is how often an object that changes meanwhile is looked at again.
 const maxLooks = 8
 
-func (p ObjectPlan) fill(live, after *unstructured.Unstructured, conflicts []Conflict, override []string) (ObjectPlan, error) {
+func (p ObjectPlan) fill(live, after *unstructured.Unstructured, conflicts []Conflict) (ObjectPlan, error) {
 	p.Ref, p.basis = RefOf(live), live.GetResourceVersion()
 	p.Fields = differences(live, after)
 	p.force = len(conflicts) > 0
@@ -197,7 +191,7 @@ func (p ObjectPlan) fill(live, after *unstructured.Unstructured, conflicts []Con
 	default:
 		p.Note = "claim its fields again" // the values are right, but they are not held for us
 	}
-	if others := foreign(conflicts, override); len(others) > 0 {
+	if others := foreign(conflicts); len(others) > 0 {
 		p.Note = "held by another manager"
 		return p, (&ConflictError{Ref: p.Ref, Conflicts: others}).hinted()
 	}

@@ -142,15 +142,6 @@ func foreignManager(t *testing.T, c *Cluster) {
 	if p == nil || !strings.Contains(lines(p), "spec.replicas: 7 -> 2 (autoscaler)") {
 		t.Errorf("the plan does not show the difference:\n%s", lines(p))
 	}
-	if p, err = c.Plan(t.Context(), objs, Options{Override: []string{"auto*"}}); err != nil {
-		t.Fatal(err)
-	}
-	if err := c.Apply(t.Context(), p); err != nil {
-		t.Fatal(err)
-	}
-	if again := mustPlan(t, c, objs); !again.Empty() {
-		t.Errorf("overridden, but still\n%s", lines(again))
-	}
 }
 
 func stalePlan(t *testing.T, c *Cluster) {

@@ -8,9 +8,7 @@ import (
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 )
 
 // Pod is what is needed to choose a pod and to speak with it.
@@ -57,20 +55,4 @@ func describe(pod *corev1.Pod) Pod {
 		p.Reason = causes[0].String()
 	}
 	return p
-}
-
-// DeletePod deletes the pod with this UID. One that is gone, or replaced by another
-// of the same name, is success.
-func (c *Cluster) DeletePod(ctx context.Context, namespace, name, uid string) error {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	var options metav1.DeleteOptions
-	if uid != "" {
-		options.Preconditions = &metav1.Preconditions{UID: new(types.UID(uid))}
-	}
-	err := c.typed.CoreV1().Pods(namespace).Delete(ctx, name, options)
-	if err == nil || apierrors.IsNotFound(err) || apierrors.IsConflict(err) {
-		return nil
-	}
-	return fmt.Errorf("deleting pod %s/%s: %w", namespace, name, err)
 }

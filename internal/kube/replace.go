@@ -59,7 +59,7 @@ func takesVolumes(live *unstructured.Unstructured) bool {
 // replacement plans to make live anew where that is allowed: fields of it cannot be
 // changed, as the server says in err.
 func (p ObjectPlan) replacement(live *unstructured.Unstructured, fields []string, conflicts []Conflict, options *Options) (ObjectPlan, error) {
-	if others := foreign(conflicts, options.Override); len(others) > 0 {
+	if others := foreign(conflicts); len(others) > 0 {
 		return p, (&ConflictError{Ref: p.Ref, Conflicts: others}).hinted()
 	}
 	names := strings.Join(fields, ", ")

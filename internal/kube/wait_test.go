@@ -168,18 +168,6 @@ spec:
 	if err != nil || len(pods) != 1 || pods[0].Name != "web-1-x" || pods[0].Node != "node-1" || pods[0].Running || pods[0].Ready {
 		t.Errorf("pods %+v, %v", pods, err)
 	}
-	if err := c.DeletePod(t.Context(), "ends", "web-1-x", "another"); err != nil {
-		t.Errorf("deleting a pod that was replaced: %v", err)
-	}
-	if pods, _ := c.Pods(t.Context(), "ends", ""); len(pods) != 1 || pods[0].Deleting {
-		t.Errorf("a pod with another UID was deleted: %+v", pods)
-	}
-	if err := c.DeletePod(t.Context(), "ends", "web-1-x", pods[0].UID); err != nil {
-		t.Error(err)
-	}
-	if pods, _ := c.Pods(t.Context(), "ends", ""); len(pods) != 1 || !pods[0].Deleting {
-		t.Errorf("the pod is not being deleted: %+v", pods)
-	}
 }
 
 func identity(t *testing.T, c *Cluster) {

@@ -61,7 +61,7 @@ func TestIngress(t *testing.T) {
 		t.Helper()
 		t.Run(what, func(t *testing.T) { do(t, outer.in(t)) })
 	}
-	then("deleting every controller loses no request", func(t *testing.T, _ *world) { deletedControllers(t, cluster, edge) })
+	then("deleting every controller loses no request", func(t *testing.T, w *world) { w.deletedControllers(t, cluster, edge) })
 	then("a killed controller is felt for a moment", func(t *testing.T, _ *world) { killedController(t, cluster, edge) })
 	then("a controller deleted by force is felt for a moment", func(t *testing.T, w *world) { w.forcedController(t, cluster, edge) })
 	then("what is claimed twice is named, oldest first", func(t *testing.T, w *world) { w.claimedTwice(t) })
@@ -129,15 +129,13 @@ func settled(t *testing.T, c *kube.Cluster) []kube.Pod {
 
 // deletedControllers deletes one controller after the other, the second as soon as
 // the first has a successor, and goes on until both are gone for good.
-func deletedControllers(t *testing.T, c *kube.Cluster, l *load) {
+func (w *world) deletedControllers(t *testing.T, c *kube.Cluster, l *load) {
 	all := settled(t, c)
 	before := l.requests.Load()
 	end := l.run(t.Context())
 	defer end()
 	for _, pod := range all {
-		if err := c.DeletePod(t.Context(), "ingress", pod.Name, pod.UID); err != nil {
-			t.Fatal(err)
-		}
+		w.kubectl("", "-n", "ingress", "delete", "pod", pod.Name, "--wait=false")
 		twoReady(t, c)
 	}
 	settled(t, c)
