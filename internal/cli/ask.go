@@ -19,12 +19,17 @@ import (
 // error that names the flag.
 func (f *flags) confirmPlan(s Streams, planned []converge.Planned) error {
 	output.Plan(s.Err, planned)
-	answer, err := ask(s, "carry this out? [y/N] ", "--yes")
+	return confirm(s, "carry this out?", "changed")
+}
+
+// confirm asks whether to go on; done is what was not done otherwise.
+func confirm(s Streams, question, done string) error {
+	answer, err := ask(s, question+" [y/N] ", "--yes")
 	if err != nil {
 		return err
 	}
 	if a := strings.ToLower(answer); a != "y" && a != "yes" {
-		return errors.New("not confirmed: nothing was changed")
+		return fmt.Errorf("not confirmed: nothing was %s", done)
 	}
 	return nil
 }

@@ -4,9 +4,7 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -44,32 +42,22 @@ type collected struct {
 }
 
 func (f *flags) collect(ctx context.Context, s Streams, name string, keep int, asks bool) error {
-	ctx, cancel, a, err := f.open(ctx, s, name, "release gc")
-	defer cancel()
+	ctx, end, session, err := f.hold(ctx, s, name, "release gc")
+	defer end()
 	if err != nil {
 		return err
 	}
-	session, err := a.Hold(ctx)
-	if err != nil {
-		return err
-	}
-	defer session.Close()
-	ctx = session.Context()
 	garbage, err := session.Garbage(ctx, keep)
 	if err != nil {
 		return err
 	}
 	if f.format == "text" {
-		showGarbage(s, a.Name(), garbage)
+		showGarbage(s, session.Name(), garbage)
 	}
 	if !garbage.Empty() {
 		if asks {
-			answer, err := ask(s, "delete this? [y/N] ", "--yes")
-			if err != nil {
+			if err := confirm(s, "delete this?", "deleted"); err != nil {
 				return err
-			}
-			if a := strings.ToLower(answer); a != "y" && a != "yes" {
-				return errors.New("not confirmed: nothing was deleted")
 			}
 		}
 		if err := session.Collect(ctx, garbage); err != nil {
@@ -77,10 +65,10 @@ func (f *flags) collect(ctx context.Context, s Streams, name string, keep int, a
 		}
 	}
 	if f.format == "json" {
-		return writeJSON(s.Out, collected{Environment: a.Name(), Deleted: garbage})
+		return writeJSON(s.Out, collected{Environment: session.Name(), Deleted: garbage})
 	}
 	if !garbage.Empty() {
-		fmt.Fprintf(s.Out, "%s: deleted %s\n", a.Name(), amount(garbage))
+		fmt.Fprintf(s.Out, "%s: deleted %s\n", session.Name(), amount(garbage))
 	}
 	return nil
 }

@@ -99,17 +99,11 @@ type run struct {
 // the state of the environment and how long each step took.
 func (f *flags) converge(ctx context.Context, s Streams, name string, r run) error {
 	start := time.Now()
-	ctx, cancel, a, err := f.open(ctx, s, name, r.operation)
-	defer cancel()
+	ctx, end, session, err := f.hold(ctx, s, name, r.operation)
+	defer end()
 	if err != nil {
 		return err
 	}
-	session, err := a.Hold(ctx)
-	if err != nil {
-		return err
-	}
-	defer session.Close()
-	ctx = session.Context()
 	if r.prepare != nil {
 		if err := r.prepare(ctx, session); err != nil {
 			return err
@@ -133,7 +127,7 @@ func (f *flags) converge(ctx context.Context, s Streams, name string, r run) err
 			return err
 		}
 	} else if f.format == "text" && f.logLevel != "error" {
-		fmt.Fprintf(s.Err, "  %s %s\n", a.Name(), output.Summary(planned))
+		fmt.Fprintf(s.Err, "  %s %s\n", session.Name(), output.Summary(planned))
 	}
 	progress := f.progress(s, names(planned))
 	results, err := session.Apply(ctx, planned, progress.Event)

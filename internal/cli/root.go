@@ -134,6 +134,20 @@ func (f *flags) open(ctx context.Context, s Streams, name, operation string) (co
 	return ctx, cancel, a, nil
 }
 
+// hold opens the environment for an operation that changes it. end gives the run lock
+// back, also after an error.
+func (f *flags) hold(ctx context.Context, s Streams, name, operation string) (held context.Context, end func(), session *app.Session, err error) {
+	ctx, cancel, a, err := f.open(ctx, s, name, operation)
+	if err != nil {
+		return ctx, cancel, nil, err
+	}
+	session, err = a.Hold(ctx)
+	if err != nil {
+		return ctx, cancel, nil, err
+	}
+	return session.Context(), func() { session.Close(); cancel() }, session, nil
+}
+
 // progress writes to stderr as the log level asks.
 func (f *flags) progress(s Streams, steps []string) *output.Progress {
 	terminal, w := f.terminal(s.Err), s.Err
