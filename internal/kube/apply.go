@@ -80,6 +80,9 @@ func (c *Cluster) applyObject(ctx context.Context, p *ObjectPlan, options *Optio
 			return err
 		}
 	}
+	if p.Action == converge.Create {
+		p.basis = noVersion
+	}
 	looks := 0
 	err := persist(ctx, p.Ref, func(ctx context.Context) error {
 		made, err := c.patch(ctx, p.sent, patch{force: p.force, basis: p.basis})
@@ -98,14 +101,21 @@ func (c *Cluster) applyObject(ctx context.Context, p *ObjectPlan, options *Optio
 		return c.rebase(ctx, p, options)
 	})
 	var conflict *ConflictError
+	var refused refusedError
 	switch {
 	case err == nil && isCRD(p.Ref):
 		return c.established(ctx, p.wanted)
-	case err == nil, errors.As(err, &conflict):
+	case err == nil, errors.As(err, &conflict), errors.As(err, &refused):
 		return err
 	}
 	return explain(p.Ref, err)
 }
+
+// noVersion is a resourceVersion that no object has: the first is that of an empty store.
+// With it a patch makes an object that is not there, and is refused, as one on an
+// old version is, where somebody made it since it was planned. Environments share
+// one field manager, so that the server would see no other conflict between them.
+const noVersion = "1"
 
 // errMoved asks for the patch to be sent again on a new basis.
 var errMoved = apierrors.NewTimeoutError("it has changed, but not in what is planned", 0)
@@ -124,6 +134,9 @@ func (c *Cluster) rebase(ctx context.Context, p *ObjectPlan, options *Options) e
 		return err
 	case again.Action == "":
 		return nil
+	case p.Action == converge.Create && again.Action == converge.Update && !again.force:
+		// Somebody made it meanwhile, as a controller does in a new namespace, and holds
+		// no other value of any field.
 	case again.Action != p.Action || again.Ref.UID != p.Ref.UID || !reflect.DeepEqual(again.Fields, p.Fields):
 		return converge.ErrStale
 	}

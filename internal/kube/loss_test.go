@@ -3,11 +3,14 @@
 package kube
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"clusterup.dev/clusterup/internal/converge"
 	"clusterup.dev/clusterup/internal/hint"
 )
 
@@ -21,6 +24,8 @@ func TestNothingIsLost(t *testing.T) {
 	}{
 		{"an item that is new comes whole", newItem},
 		{"volumes do not go with a replacement", keptVolumes},
+		{"what another environment made meanwhile is left alone", madeMeanwhile},
+		{"an answer that got lost is no stranger's work", lostAnswer},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			c, err := Connect(Config{Kubeconfig: kubeconfig})
@@ -78,4 +83,90 @@ func keptVolumes(t *testing.T, c *Cluster) {
 	if err != nil || !strings.HasPrefix(lines(p), "replace StatefulSet volumes/db\n") {
 		t.Errorf("%v, %v", p, err)
 	}
+}
+
+func ours(environment string) func(*unstructured.Unstructured) error {
+	return func(live *unstructured.Unstructured) error {
+		if owner := live.GetLabels()["clusterup.dev/environment"]; owner != "" && owner != environment {
+			return hint.With(errors.New(RefOf(live).String()+" belongs to the environment "+owner), "look")
+		}
+		return nil
+	}
+}
+
+// madeMeanwhile proves that an object which another environment makes, or takes over,
+// between a plan and its apply is not merged into, although the field manager is the same;
+// that values of somebody else stay; and that what a controller makes, in a new
+// namespace say, is no obstacle.
+func madeMeanwhile(t *testing.T, c *Cluster) {
+	objs := append(parse(t, "meanwhile", small), parse(t, "meanwhile", kind("meanwhile.clusterup.dev", "{size: {type: integer}}", "{size: 3}"))[:3]...)
+	theirs := append(parse(t, "meanwhile", small), parse(t, "meanwhile", kind("meanwhile.clusterup.dev", "{size: {type: integer}}", "{size: 7}"))[:3]...)
+	for _, u := range theirs {
+		u.SetLabels(map[string]string{"clusterup.dev/environment": "other"})
+	}
+	mustApply(t, c, []*unstructured.Unstructured{objs[0], objs[8]})
+	o := Options{Refuse: ours("test")}
+	for _, i := range []int{1, 3, 4, 5, 6} {
+		mine := []*unstructured.Unstructured{objs[i]}
+		p, err := c.Plan(t.Context(), mine, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		mustApply(t, c, []*unstructured.Unstructured{theirs[i]})
+		before := mustGet(t, c, RefOf(objs[i]))
+		err = c.Apply(t.Context(), p)
+		if want := RefOf(objs[i]).String() + " belongs to the environment other"; err == nil || err.Error() != want || hint.Of(err) != "look" {
+			t.Errorf("error %v, want %q", err, want)
+		}
+		if after := mustGet(t, c, RefOf(objs[i])); after.GetResourceVersion() != before.GetResourceVersion() {
+			t.Errorf("%s was written to", RefOf(objs[i]))
+		}
+	}
+	made := func(u *unstructured.Unstructured) {
+		t.Helper()
+		if _, err := c.client(mustResource(t, c, RefOf(u)), "meanwhile").Create(t.Context(), u, metav1.CreateOptions{FieldManager: "somebody"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	plan := func(text string) *Plan {
+		t.Helper()
+		p, err := c.Plan(t.Context(), parse(t, "meanwhile", text), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	const other = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: third, namespace: NS, labels: {clusterup.dev/environment: test}}\ndata: {one: '1'}"
+	p := plan(other)
+	made(parse(t, "meanwhile", strings.NewReplacer("'1'", "'2'", "test", "").Replace(other))[0])
+	if err := c.Apply(t.Context(), p); !errors.Is(err, converge.ErrStale) {
+		t.Errorf("error %v, want a stale plan", err)
+	}
+	const account = "apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: default, namespace: NS, labels: {clusterup.dev/environment: test}}\nautomountServiceAccountToken: false"
+	p = plan(account)
+	made(parse(t, "meanwhile", "apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: default, namespace: NS}")[0])
+	if err := c.Apply(t.Context(), p); err != nil {
+		t.Error(err)
+	}
+	settled(t, c, parse(t, "meanwhile", account), o)
+	p = plan(strings.Replace(account, "false", "true", 1))
+	mustApply(t, c, parse(t, "meanwhile", strings.Replace(account, "environment: test", "environment: other", 1)))
+	if err := c.Apply(t.Context(), p); err == nil || err.Error() != "ServiceAccount meanwhile/default belongs to the environment other" {
+		t.Errorf("error %v", err)
+	}
+}
+
+// lostAnswer proves that a run which makes an object, and does not hear of it, takes it
+// for its own when it tries again.
+func lostAnswer(t *testing.T, c *Cluster) {
+	objs := parse(t, "lost", small)
+	p, err := c.Plan(t.Context(), objs, Options{Refuse: ours("test")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	mustApply(t, c, objs[:3]) // what the server has made of it
+	if err := c.Apply(t.Context(), p); err != nil {
+		t.Error(err)
+	}
+	settled(t, c, objs, Options{})
 }

@@ -15,7 +15,8 @@ import (
 // Options of a plan. The zero value is the usual one.
 type Options struct {
 	// Refuse says why a live object must not be touched; nil means that none is
-	// refused. Its error is the plan's. It may look at the metadata alone: of an
+	// refused. Its error is the plan's, or that of carrying it out: it is asked
+	// whenever an object is looked at again. It may look at the metadata alone: of an
 	// object that nobody has written to, nothing else is read.
 	Refuse func(live *unstructured.Unstructured) error
 	// Replace says which objects may be deleted and made anew where a field
@@ -99,12 +100,10 @@ func (c *Cluster) Plan(ctx context.Context, objs []*unstructured.Unstructured, o
 	err = each(ctx, objects, func(ctx context.Context, i int, o *object) error {
 		var err error
 		s := seen[o.key()]
-		if s.live != nil && options.Refuse != nil {
-			if err := options.Refuse(s.live); err != nil {
+		if s.asWanted && !going[o.Namespace] {
+			if err := options.refuse(s.live); err != nil {
 				return err
 			}
-		}
-		if s.asWanted && !going[o.Namespace] {
 			plan.Objects[i] = ObjectPlan{Ref: RefOf(s.live), wanted: o, sent: o, basis: s.live.GetResourceVersion()}
 			return nil
 		}
@@ -113,6 +112,21 @@ func (c *Cluster) Plan(ctx context.Context, objs []*unstructured.Unstructured, o
 	})
 	plan.refused = err
 	return plan, err
+}
+
+// refusedError is what Refuse says: it names the object.
+type refusedError struct{ error }
+
+func (e refusedError) Unwrap() error { return e.error }
+
+func (o *Options) refuse(live *unstructured.Unstructured) error {
+	if live == nil || o.Refuse == nil {
+		return nil
+	}
+	if err := o.Refuse(live); err != nil {
+		return refusedError{err}
+	}
+	return nil
 }
 
 // goingNamespaces are the wanted namespaces that are being deleted: all in them goes too.
@@ -128,6 +142,9 @@ func goingNamespaces(objects []*object, seen map[key]sight) map[string]bool {
 
 func (c *Cluster) planObject(ctx context.Context, o *object, live *unstructured.Unstructured, going map[string]bool, options *Options) (ObjectPlan, error) {
 	p := ObjectPlan{Ref: o.Ref, Action: converge.Create, wanted: o, sent: o}
+	if err := options.refuse(live); err != nil {
+		return p, err
+	}
 	switch {
 	case live == nil:
 		return p, nil
@@ -168,6 +185,9 @@ func (c *Cluster) compare(ctx context.Context, p ObjectPlan, live *unstructured.
 		}
 		if live == nil || live.GetDeletionTimestamp() != nil {
 			return p, fmt.Errorf("%s was deleted while it was looked at: %w", p.Ref, converge.ErrStale)
+		}
+		if err := options.refuse(live); err != nil {
+			return p, err
 		}
 	}
 	return p, fmt.Errorf("%s changes too fast to be compared: %w", p.Ref, converge.ErrStale)
