@@ -70,6 +70,12 @@ func (s *Session) Allowed(planned []converge.Planned) error {
 // wasShown refuses what was not in the plan that the run began with: prune is planned
 // again after what comes before it, and by then nobody is asked any more.
 func (s *Session) wasShown(p pruning) error {
+	switch {
+	case p.blind:
+		return fmt.Errorf("the cluster was not looked at: %w", converge.ErrStale)
+	case s.shown == nil:
+		return nil // the step alone, outside of a run: its own plan is the only one
+	}
 	unshown := []string{}
 	for _, o := range p.going {
 		exactly := withoutVersion(o.Ref)
@@ -79,13 +85,10 @@ func (s *Session) wasShown(p pruning) error {
 			unshown = append(unshown, o.String())
 		}
 	}
-	if p.blind {
-		return fmt.Errorf("the cluster was not looked at: %w", converge.ErrStale)
+	if len(unshown) == 0 {
+		return nil
 	}
-	if len(unshown) > 0 {
-		return fmt.Errorf("not deleting %s, which the plan of this run did not show: %w", some(unshown), converge.ErrStale)
-	}
-	return nil
+	return fmt.Errorf("not deleting %s, which the plan of this run did not show: %w", some(unshown), converge.ErrStale)
 }
 
 // sayWhatStays names what is forgotten by this run and left in the cluster.
