@@ -9,7 +9,7 @@ cd "$(dirname "$0")/.."
 
 # What the first build of the servers leaves on the disk, and what it or three
 # nodes take of the memory, rounded up.
-disk_gib=16 memory_mib=2560
+disk_gib=20 memory_mib=2560
 
 elsewhere="name an existing cluster in an environment file (docs/environments.md), for which \`make build\` is enough"
 
