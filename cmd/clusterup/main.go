@@ -22,13 +22,15 @@ import (
 // exitInterrupted is what shells expect of a program that a Ctrl-C ended.
 const exitInterrupted = 130
 
-// softMemory is where the garbage collector begins to work harder: thousands of
-// objects shall not take a build machine's memory, and few never come near it.
-const softMemory = 80 << 20
+// gcPercent is how much garbage may lie about for each live byte, in percent of
+// it: thousands of objects shall not take a build machine's memory, and with few
+// the collector hardly runs at all. A limit in bytes would make it run without
+// end once the live objects come near it.
+const gcPercent = 20
 
 func main() {
-	if os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(softMemory)
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
 	}
 	section := &converge.Section{}
 	ctx, cancel := context.WithCancelCause(converge.WithSection(context.Background(), section))
