@@ -3,6 +3,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -69,11 +70,7 @@ func newReleaseShow(s Streams, f *flags) *cobra.Command {
 		Args: releaseArgs(0, 1),
 		RunE: func(c *cobra.Command, args []string) error {
 			return f.look(c.Context(), s, args[0], "release show", func(ctx context.Context, session *app.Session) error {
-				name := arg(args, 1)
-				if name == "" {
-					name = "current"
-				}
-				r, err := session.ReleaseNamed(ctx, name)
+				r, err := session.ReleaseNamed(ctx, cmp.Or(arg(args, 1), "current"))
 				if err != nil {
 					return err
 				}

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"clusterup.dev/clusterup/internal/converge"
-	"clusterup.dev/clusterup/internal/hint"
 )
 
 const defaultTTL = time.Minute
@@ -72,7 +71,7 @@ func Acquire(ctx context.Context, b LockStore, o LockOptions) (*Lease, error) {
 	}
 	if err != nil {
 		if errors.As(err, &locked) {
-			return nil, hint.With(err, "wait until it is done; when you know that it is gone, run `clusterup unlock`")
+			return nil, err
 		}
 		return nil, fmt.Errorf("take the run lock: %w", err)
 	}

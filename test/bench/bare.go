@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/metadata"
@@ -55,14 +56,10 @@ func listMetadata(ctx context.Context, j *job) (result, error) {
 	if err != nil {
 		return result{}, err
 	}
-	group, ctx := errgroup.WithContext(ctx)
-	for _, r := range resources(j.objects) {
-		group.Go(func() error {
-			_, err := client.Resource(r).Namespace(j.namespace).List(ctx, metav1.ListOptions{LabelSelector: selector})
-			return err
-		})
-	}
-	return result{}, group.Wait()
+	return result{}, eachKind(ctx, j, func(ctx context.Context, r schema.GroupVersionResource) error {
+		_, err := client.Resource(r).Namespace(j.namespace).List(ctx, metav1.ListOptions{LabelSelector: selector})
+		return err
+	})
 }
 
 // listObjects reads all objects once, as JSON.
@@ -75,12 +72,17 @@ func listObjects(ctx context.Context, j *job) (result, error) {
 	if err != nil {
 		return result{}, err
 	}
+	return result{}, eachKind(ctx, j, func(ctx context.Context, r schema.GroupVersionResource) error {
+		_, err := client.Resource(r).Namespace(j.namespace).List(ctx, metav1.ListOptions{LabelSelector: selector})
+		return err
+	})
+}
+
+// eachKind calls list for all kinds of the objects, side by side.
+func eachKind(ctx context.Context, j *job, list func(ctx context.Context, r schema.GroupVersionResource) error) error {
 	group, ctx := errgroup.WithContext(ctx)
 	for _, r := range resources(j.objects) {
-		group.Go(func() error {
-			_, err := client.Resource(r).Namespace(j.namespace).List(ctx, metav1.ListOptions{LabelSelector: selector})
-			return err
-		})
+		group.Go(func() error { return list(ctx, r) })
 	}
-	return result{}, group.Wait()
+	return group.Wait()
 }
