@@ -53,6 +53,10 @@ build: ## Build ./bin/clusterup
 	@mkdir -p bin
 	go build -trimpath -ldflags '$(LDFLAGS)' -o bin/clusterup ./cmd/clusterup
 
+.PHONY: image
+image: build ## Write bin/clusterup-image.tar, the image of clusterup for a registry of one's own
+	./bin/clusterup local image bin/clusterup-image.tar
+
 ##@ Check
 
 .PHONY: test
@@ -72,7 +76,7 @@ test-bench: build ## A small sample of `make bench`, so that it stays whole
 
 .PHONY: test-e2e
 test-e2e: build ## The end-to-end test: a whole environment, broken and mended, and nothing left
-	CLUSTERUP_REQUIRE_SERVERS=1 go test -count=1 -timeout 40m -v ./test/...
+	CLUSTERUP_REQUIRE_SERVERS=1 go test -count=1 -timeout 70m -v ./test/...
 
 .PHONY: lint
 lint: ## gofumpt and golangci-lint with the rules of .golangci.yaml
@@ -93,6 +97,17 @@ bench: preflight packages servers build ## Compare first apply, nothing to do an
 .PHONY: bench-create
 bench-create: preflight packages servers build ## Time nothing → unsealed and the second run beside the bare sequence by hand
 	@hack/bench-create.sh
+
+##@ Long loops
+
+.PHONY: crash-consul
+crash-consul: packages servers ## Kill a run at every boundary of the Consul hook and of its tokens, and run again (make test has a sample)
+	CLUSTERUP_CRASH=all CLUSTERUP_REQUIRE_SERVERS=1 go test -count=1 -timeout 60m -v -run '^TestCrashes$$' ./internal/consul
+
+.PHONY: crash-vault
+crash-vault: packages servers build ## Kill a run at every boundary of the Vault hook, and at fifty moments of a whole environment, and run again
+	CLUSTERUP_CRASH=all CLUSTERUP_REQUIRE_SERVERS=1 go test -count=1 -timeout 60m -v -run '^TestVault$$/^(a_killed_|holders_with_PGP_keys)' ./internal/vault
+	CLUSTERUP_CRASH=all CLUSTERUP_REQUIRE_SERVERS=1 go test -count=1 -timeout 90m -v -run '^TestVaultCrashes$$' ./test/e2e
 
 ##@ Generate
 

@@ -63,7 +63,7 @@ func heed(signals <-chan os.Signal, cancel context.CancelCauseFunc, section *con
 		}
 	}
 	if section.Busy() {
-		fmt.Fprintln(stderr, "Vault's key shares are being stored, and would be lost for ever: clusterup stops right after")
+		fmt.Fprintln(stderr, "key shares of Vault are being stored, or a root token has to be revoked: clusterup stops right after")
 	}
 	section.Wait()
 }

@@ -28,7 +28,8 @@ type Addon struct {
 	Version     string            `yaml:"version"`     // of what it installs
 	Description string            `yaml:"description"` // one line
 	Namespace   string            `yaml:"namespace"`   // of its objects; its name when empty
-	Needs       []string          `yaml:"needs"`       // add-ons that have to be ready before it
+	Needs       []string          `yaml:"needs"`       // add-ons that have to be ready before it; once loaded, with those of Uses
+	Uses        []string          `yaml:"uses"`        // the same, and an environment may do without them
 	Values      map[string]any    `yaml:"values"`      // defaults of what an environment may set
 	Images      map[string]string `yaml:"images"`      // exact references by key
 	Tokens      []Token           `yaml:"tokens"`

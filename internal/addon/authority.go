@@ -14,5 +14,5 @@ const EnvironmentCA = Environment + "/ca"
 
 // Authority is the token behind EnvironmentCA.
 func Authority(environment string) secret.Spec {
-	return secret.Spec{Addon: Environment, Name: "ca", Kind: secret.CA, CommonName: environment + " CA"}
+	return secret.Spec{Addon: Environment, Name: "ca", Kind: secret.CA, CommonName: environment + " CA", Intermediates: true}
 }

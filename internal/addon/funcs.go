@@ -4,6 +4,7 @@ package addon
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io/fs"
 	"path"
@@ -27,7 +28,7 @@ func (r *renderer) funcs() template.FuncMap {
 }
 
 func (r *renderer) token(id string) (string, error) {
-	if strings.HasPrefix(id, Environment+"/") {
+	if strings.HasPrefix(id, Environment+"/") && id != EnvironmentStore {
 		return "", hint.With(fmt.Errorf("token %s is the environment's own, and no add-on's to read", id),
 			"give the add-on a token of kind cert with `ca: %s`; {{ public %q }} is for those who verify it", EnvironmentCA, EnvironmentCA)
 	}
@@ -57,8 +58,13 @@ func (r *renderer) public(id string) (string, error) {
 }
 
 func (r *renderer) mayUse(id string) error {
-	if id == EnvironmentCA {
+	switch {
+	case id == EnvironmentCA:
 		return nil
+	case id == EnvironmentStore && r.Site.Store.Key:
+		return nil
+	case id == EnvironmentStore:
+		return hint.With(errors.New("pods have no key of their own to this environment's store"), "ask with {{ if .Environment.Store.Key }}")
 	}
 	owner, name, ok := strings.Cut(id, "/")
 	if !ok || owner == "" || name == "" || strings.Contains(name, "/") {

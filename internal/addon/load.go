@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"regexp"
+	"slices"
 	"strings"
 
 	"clusterup.dev/clusterup/internal/hint"
@@ -37,6 +38,7 @@ func Load(files fs.FS, dir string) (*Addon, error) {
 	for owner, ask := range a.asked {
 		a.asked[owner], _ = normalise(ask).(map[string]any)
 	}
+	a.Needs = slices.Concat(a.Needs, a.Uses)
 	a.schema, err = loadSchema(files, dir)
 	if err := errors.Join(a.check(), err); err != nil {
 		return nil, err
@@ -91,17 +93,27 @@ func (a *Addon) checkNeeds() error {
 	var errs []error
 	seen := make(map[string]bool)
 	for i, need := range a.Needs {
+		at := a.NeedPath(i)
 		switch {
 		case need == a.Name:
-			errs = append(errs, a.errorf(field("needs", i), "%s needs itself", a.Name))
+			errs = append(errs, a.errorf(at, "%s needs itself", a.Name))
 		case seen[need]:
-			errs = append(errs, a.errorf(field("needs", i), "%s is needed twice", need))
+			errs = append(errs, a.errorf(at, "%s is needed twice", need))
 		case !dnsLabel.MatchString(need):
-			errs = append(errs, a.errorf(field("needs", i), "%q cannot name an add-on", need))
+			errs = append(errs, a.errorf(at, "%q cannot name an add-on", need))
 		}
 		seen[need] = true
 	}
 	return errors.Join(errs...)
+}
+
+// NeedPath leads to the ith of Needs in addon.yaml, which stands there under uses if
+// the add-on can do without.
+func (a *Addon) NeedPath(i int) []any {
+	if own := len(a.Needs) - len(a.Uses); i >= own {
+		return field("uses", i-own)
+	}
+	return field("needs", i)
 }
 
 func (a *Addon) checkHooks() error {

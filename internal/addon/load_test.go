@@ -80,7 +80,7 @@ func TestLoadErrors(t *testing.T) {
 		{"empty", "", file + ": it is empty", ""},
 		{"syntax", header + "needs: [\n", file + ":5: did not find expected node content", ""},
 		{"unknown field", header + "need: [x]\n", file + `:5:1: unknown field "need"`, "did you mean needs?"},
-		{"unknown mapping", header + "vault: {}\n", file + `:5:1: unknown field "vault"`, "there are: apiVersion, demo, description, hooks, ignore, images, kind, name, namespace, needs, protect, ready, replace, source, tokens, values, version"},
+		{"unknown mapping", header + "vault: {}\n", file + `:5:1: unknown field "vault"`, "there are: apiVersion, demo, description, hooks, ignore, images, kind, name, namespace, needs, protect, ready, replace, source, tokens, uses, values, version"},
 		{"doubled in values", header + "values: {a: {b: 1, b: 2}}\n", file + ":5:20: values.a.b is given twice, first in line 5", ""},
 		{"duration", header + "ready: {timeout: 5x}\n", file + ":5:18: \"5x\" is not a time to wait", `write it like "90s" or "5m"`},
 		{"apiVersion", strings.Replace(header, "v1alpha1", "v2", 1), file + `:1:13: apiVersion is "clusterup.dev/v2"`, "this program reads clusterup.dev/v1alpha1"},

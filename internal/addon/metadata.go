@@ -20,12 +20,13 @@ func (a *Addon) decode(data []byte) error {
 	var peek struct {
 		Name  string   `yaml:"name"`
 		Needs []string `yaml:"needs"`
+		Uses  []string `yaml:"uses"`
 	}
 	_ = yaml.Unmarshal(data, &peek) // what is wrong is told by Decode, better
 	known := metadataFields()
 	fields := slices.Clone(known)
 	var owners []string
-	for _, owner := range append(peek.Needs, peek.Name) {
+	for _, owner := range slices.Concat(peek.Needs, peek.Uses, []string{peek.Name}) {
 		if isField(owner) || !dnsLabel.MatchString(owner) || slices.Contains(owners, owner) {
 			continue
 		}

@@ -27,6 +27,7 @@ type Input struct {
 	Addon       *Addon
 	Values      map[string]any // as Merge gave them
 	Environment string
+	Site        Site
 	Images      map[string]string // the environment's mirrors, see Mirror
 	Tokens      Tokens
 	Places      bool                     // keep what Object.Place needs: for checks, not for thousands of objects
@@ -79,9 +80,14 @@ type renderer struct {
 // data is what templates see.
 type data struct {
 	Values      map[string]any
-	Environment struct{ Name string }
+	Environment environmentData
 	Addon       struct{ Name, Version string }
 	Namespace   string
+}
+
+type environmentData struct {
+	Name string
+	Site
 }
 
 func (a *Addon) data(environment string, values map[string]any) data {
@@ -89,6 +95,12 @@ func (a *Addon) data(environment string, values map[string]any) data {
 	d := data{Values: copied, Namespace: a.Namespace}
 	d.Environment.Name = environment
 	d.Addon.Name, d.Addon.Version = a.Name, a.Version
+	return d
+}
+
+func (r *renderer) data() data {
+	d := r.Addon.data(r.Environment, r.Values)
+	d.Environment.Site = r.Site
 	return d
 }
 
@@ -157,7 +169,7 @@ func (r *renderer) renderFile(name string) ([]Object, error) {
 
 func (r *renderer) execute(name string) (*tracker, error) {
 	out := newTracker(name, r.templates, r.sources)
-	err := r.templates.ExecuteTemplate(out, name, r.Addon.data(r.Environment, r.Values))
+	err := r.templates.ExecuteTemplate(out, name, r.data())
 	switch {
 	case errors.Is(err, errNoValue):
 		file, line := out.here()

@@ -71,7 +71,10 @@ func (s *selection) visit(index int, above []string) error {
 	}
 	for _, need := range a.Needs {
 		at := slices.Index(s.names, need)
-		if at < 0 {
+		switch {
+		case at < 0 && slices.Contains(a.Uses, need):
+			continue
+		case at < 0:
 			return s.absent(index, need)
 		}
 		if err := s.visit(at, append(above[:len(above):len(above)], name)); err != nil {

@@ -14,19 +14,27 @@ import (
 	"clusterup.dev/clusterup/internal/hint"
 )
 
-// source holds add-ons given as "name: need need".
+// source holds add-ons given as "name: need need ?used".
 func source(name string, addons ...string) Source {
 	files := fstest.MapFS{"embed.go": {Data: []byte("package addons")}}
 	for _, line := range addons {
 		addon, needs, _ := strings.Cut(line, ":")
-		yaml := strings.Replace(header, "demo", addon, 1) + "needs: [" + strings.Join(strings.Fields(needs), ", ") + "]\n"
+		needed, uses := []string{}, []string{}
+		for _, need := range strings.Fields(needs) {
+			if used, ok := strings.CutPrefix(need, "?"); ok {
+				uses = append(uses, used)
+			} else {
+				needed = append(needed, need)
+			}
+		}
+		yaml := strings.Replace(header, "demo", addon, 1) + "needs: [" + strings.Join(needed, ", ") + "]\nuses: [" + strings.Join(uses, ", ") + "]\n"
 		files[addon+"/addon.yaml"] = &fstest.MapFile{Data: []byte(yaml)}
 	}
 	return Source{Name: name, FS: files}
 }
 
 func TestSelect(t *testing.T) {
-	catalog, err := Find(source("built-in", "consul", "vault: consul", "ingress", "a: b", "b: c", "c: a", "lost: nowhere", "broken: x x"))
+	catalog, err := Find(source("built-in", "consul", "vault: consul", "ingress", "a: b", "b: c", "c: a", "lost: nowhere", "broken: x x", "web: ingress ?consul ?nowhere", "twice: x ?x"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -37,10 +45,13 @@ func TestSelect(t *testing.T) {
 		{names: "", want: ""},
 		{names: "vault consul ingress", want: "consul vault ingress"},
 		{names: "ingress consul vault", want: "ingress consul vault"},
+		{names: "web ingress", want: "ingress web"},
+		{names: "web ingress consul", want: "ingress consul web"},
+		{names: "consul twice", err: "built-in/twice/addon.yaml:6:8: x is needed twice", index: -1},
 		{names: "consul ingres", err: "there is no add-on ingres", hint: "did you mean ingress?", index: 1},
 		{names: "consul consul", err: "add-on consul is listed twice", index: 1},
 		{names: "ingress vault", err: "vault needs consul, which this environment does not list", hint: "add consul to the add-ons", index: 1},
-		{names: "lost", err: "lost needs nowhere, and there is no such add-on", hint: "there are: a, b, broken, c, consul, ingress, lost, vault"},
+		{names: "lost", err: "lost needs nowhere, and there is no such add-on", hint: "there are: a, b, broken, c, consul, ingress, lost, twice, vault, web"},
 		{names: "ingress c b a", err: "add-ons need each other in a circle: c needs a needs b needs c", hint: "take one of the needs away", index: -1},
 		{names: "consul broken", err: "built-in/broken/addon.yaml:5:12: x is needed twice", index: -1},
 	}

@@ -99,7 +99,23 @@ func (a *Addon) leaves(e *jsonschema.ValidationError, merged map[string]any) []e
 	}
 	_, missing := e.ErrorKind.(*kind.Required)
 	printer := message.NewPrinter(language.English)
-	return []error{&ValueError{Addon: a.Name, Path: at, Msg: e.ErrorKind.LocalizedString(printer), Missing: missing}}
+	return []error{&ValueError{Addon: a.Name, Path: at, Msg: e.ErrorKind.LocalizedString(printer), Missing: missing, Hint: meaning(a.schema, at)}}
+}
+
+// meaning is what the schema says of a value; "" where it says nothing.
+func meaning(s *jsonschema.Schema, at []any) string {
+	for s != nil && s.Ref != nil {
+		s = s.Ref
+	}
+	if s == nil || len(at) == 0 {
+		return ""
+	}
+	name, _ := at[0].(string)
+	below := s.Properties[name]
+	if len(at) == 1 && below != nil {
+		return below.Description
+	}
+	return meaning(below, at[1:])
 }
 
 // typedPath turns a JSON pointer's steps into keys and indexes.

@@ -35,7 +35,7 @@ func (s *Session) parts(ctx context.Context) ([]release.Part, error) {
 
 // sketch is the release as far as it is known without tokens.
 func (s *Session) sketch(context.Context) ([]release.Part, error) {
-	sets, err := s.render(secret.Placeholders(s.specs))
+	sets, err := s.render(secret.Placeholders(s.renderSpecs()), s.site())
 	if err != nil {
 		return nil, err
 	}

@@ -22,13 +22,15 @@ import (
 
 // Options are what the command line knows.
 type Options struct {
-	Environment string        // a name (environments/NAME.yaml) or a path
-	Identity    string        // file with the operator's own key; "" is the default place
-	Operation   string        // what the run lock says that it is held for
-	Version     string        // of clusterup
-	AllowPrune  bool          // what is protected may be deleted, and more than the budget
-	LockTimeout time.Duration // how long to wait for a run that holds the lock
-	AddonsDirs  []string      // more folders of add-ons; later ones count
+	Environment  string        // a name (environments/NAME.yaml) or a path
+	Identity     string        // file with the operator's own key; "" is the default place
+	Holders      []string      // files with the keys of others who are there; what is sealed to them can be opened too
+	Operation    string        // what the run lock says that it is held for
+	Version      string        // of clusterup
+	Reinitialise bool          // a Vault's storage that holds a lost init and nothing else may be emptied
+	AllowPrune   bool          // what is protected may be deleted, and more than the budget
+	LockTimeout  time.Duration // how long to wait for a run that holds the lock
+	AddonsDirs   []string      // more folders of add-ons; later ones count
 	// Say tells the reader something that happens once, such as that an identity
 	// was made. It gets one line.
 	Say func(line string)

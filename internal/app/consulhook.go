@@ -4,22 +4,22 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"io/fs"
 	"net"
+	"slices"
 	"strings"
+	"time"
 
 	"clusterup.dev/clusterup/internal/addon"
 	"clusterup.dev/clusterup/internal/consul"
 	"clusterup.dev/clusterup/internal/converge"
 	"clusterup.dev/clusterup/internal/hint"
+	"clusterup.dev/clusterup/internal/secret"
 )
 
-// consulOwner is the name under which add-ons ask for policies and tokens.
-const consulOwner = "consul"
-
 func checkConsul(a *App, c chosen, call addon.Hook) error {
-	if _, err := a.consulAsks(); err != nil {
+	if _, err := a.consulConfig(c, call); err != nil {
 		return err
 	}
 	if n, ok := call.With["servers"].(int); ok && !a.env.Spec.Development && (n < 3 || n%2 == 0) {
@@ -29,45 +29,77 @@ func checkConsul(a *App, c chosen, call addon.Hook) error {
 	return nil
 }
 
-// consulAsks collects what all add-ons ask of Consul.
-func (a *App) consulAsks() ([]consul.Ask, error) {
-	asks := []consul.Ask{}
-	for _, c := range a.addons {
-		sections, err := c.Asks(a.Name(), c.values)
-		if err != nil {
-			return nil, err
-		}
-		section, ok := sections[consulOwner]
-		if !ok {
-			continue
-		}
-		ask, err := consul.ParseAsk(c.Name, section, func(path string) ([]byte, error) {
-			return fs.ReadFile(c.Files(), path)
-		})
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", c.At(consulOwner), err)
-		}
-		asks = append(asks, ask)
-	}
-	return asks, nil
-}
-
-// openConsul prepares the Consul of an add-on from the arguments of its hook.
-func (s *Session) openConsul(c chosen, call addon.Hook) (*consul.Cluster, error) {
-	asks, err := s.consulAsks()
+// consulConfig reads the arguments of the hook, and checks what can be checked
+// offline. It reaches nothing.
+func (a *App) consulConfig(c chosen, call addon.Hook) (consul.Config, error) {
+	asks, err := a.consulAsks()
 	if err != nil {
-		return nil, err
+		return consul.Config{}, err
 	}
 	servers, _ := call.With["servers"].(int)
 	text := func(name string) string {
 		value, _ := call.With[name].(string)
 		return value
 	}
-	return consul.New(consul.Config{
-		Dialer: clusterDialer{s}, Asks: asks, Servers: servers, Timeout: c.Ready.Timeout,
+	cfg := consul.Config{
+		Asks: asks, Servers: servers, Timeout: c.Ready.Timeout,
 		Namespace: text("namespace"), StatefulSet: text("statefulSet"), Datacenter: text("datacenter"),
-		Tokens: func(ctx context.Context) (consul.Tokens, error) { return s.tokens(ctx) },
-	})
+	}
+	switch method := text("authMethod"); method {
+	case "":
+	case "kubernetes":
+		cfg.Reviewer = noReviewer
+	default:
+		return cfg, hint.With(fmt.Errorf("%s: there is no auth method %q", a.hookAt(c, call, "authMethod"), method), "it can be kubernetes, or left out")
+	}
+	if ttl := text("loginTTL"); ttl != "" {
+		cfg.LoginTTL, err = time.ParseDuration(ttl)
+		if err == nil {
+			err = consul.CheckLoginTTL(cfg.LoginTTL)
+		}
+		if err != nil {
+			return cfg, a.env.Errorf([]any{"spec", "addons", a.addonIndex(c.Name), "values", "loginTTL"}, "loginTTL: %w", err)
+		}
+	}
+	if _, err := consul.New(cfg); err != nil {
+		return cfg, err
+	}
+	return cfg, nil
+}
+
+// hookAt is where in addon.yaml an argument of a hook stands.
+func (a *App) hookAt(c chosen, call addon.Hook, argument string) string {
+	i := slices.IndexFunc(c.hooks, func(h addon.Hook) bool { return h.Use == call.Use })
+	return c.At("hooks", i, "with", argument)
+}
+
+// openConsul prepares the Consul of an add-on from the arguments of its hook.
+func (s *Session) openConsul(c chosen, call addon.Hook) (*consul.Cluster, error) {
+	cfg, err := s.consulConfig(c, call)
+	if err != nil {
+		return nil, err
+	}
+	cfg.Dialer = clusterDialer{s}
+	cfg.Pods = statefulPods{session: s, namespace: cfg.Namespace, name: cfg.StatefulSet}
+	cfg.Agents = consulAgents{s}
+	cfg.Tokens = s.consulTokens
+	cfg.Older = s.olderTokens
+	if cfg.Reviewer != nil {
+		cfg.Reviewer = s.consulReviewer(cfg.Namespace)
+	}
+	return consul.New(cfg)
+}
+
+// consulTokens are the environment's tokens. Who only looks at Consul, or takes a
+// snapshot of it, needs no more than those it was made with: so that can be done
+// before a version that declares others is carried out.
+func (s *Session) consulTokens(ctx context.Context) (consul.Tokens, error) {
+	tokens, err := s.tokens(ctx)
+	if !s.early || !errors.Is(err, converge.ErrNotYet) {
+		return tokens, err
+	}
+	first := []string{consulCA, consulGossip, consulBootstrap, consulOwner + "/server"}
+	return s.keeper.Load(ctx, slices.DeleteFunc(slices.Clone(s.specs), func(spec secret.Spec) bool { return !slices.Contains(first, spec.ID()) }))
 }
 
 // consulSteps gives the steps that bring Consul to a healthy quorum.
@@ -76,13 +108,15 @@ func consulSteps(s *Session, c chosen, call addon.Hook) ([]converge.Item, error)
 	if err != nil {
 		return nil, err
 	}
-	s.closers = append(s.closers, cluster.Close)
-	s.reports[c.Name] = append(s.reports[c.Name], consulReport(c.Name, cluster))
+	s.closers, s.consul = append(s.closers, cluster.Close), cluster
+	s.reports[c.Name] = append(s.reports[c.Name], s.consulReport(c.Name, cluster))
+	s.finals = append(s.finals, cluster.Lastly()...)
 	return cluster.Steps(), nil
 }
 
-// consulReport says who leads and how many vote.
-func consulReport(name string, cluster *consul.Cluster) func(ctx context.Context) []LayerStatus {
+// consulReport says who leads, how many vote, which servers wait for their restart
+// and which share a node.
+func (s *Session) consulReport(name string, cluster *consul.Cluster) func(ctx context.Context) []LayerStatus {
 	return func(ctx context.Context) []LayerStatus {
 		status, err := cluster.Status(ctx)
 		if err != nil {
@@ -99,7 +133,11 @@ func consulReport(name string, cluster *consul.Cluster) func(ctx context.Context
 				ill = append(ill, fmt.Sprintf("%s is %s, %s", m.Name, m.Role, m.Gossip))
 			}
 		}
-		row.Detail = strings.Join(ill, "; ")
+		waiting, shared := cluster.Waiting(ctx)
+		if len(waiting) > 0 {
+			ill = append(ill, strings.Join(waiting, ", ")+" to be restarted: new revision")
+		}
+		row.Detail = strings.Join(append(append(ill, shared...), snapshotAge(ctx, s.consulShelf())), "; ")
 		return []LayerStatus{row}
 	}
 }

@@ -59,7 +59,7 @@ func own(key string) bool {
 	if !inFolder {
 		return slices.Contains([]string{bindingKey, "current.json"}, key)
 	}
-	folders := []string{"terraform", "tokens", "objects", "releases", "attempts", "runs", "vault", "keys", "observed"}
+	folders := []string{"terraform", "tokens", "objects", "releases", "attempts", "runs", "vault", "keys", "observed", "backups"}
 	return rest != "" && slices.Contains(folders, family)
 }
 

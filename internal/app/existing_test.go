@@ -39,6 +39,7 @@ func TestExisting(t *testing.T) {
 	}{
 		{"first", firstRun},
 		{"secret", secretStays},
+		{"certificate", certificateStays},
 		{"drift", drift},
 		{"observed", observedKept},
 		{"change", change},
@@ -55,6 +56,7 @@ func TestExisting(t *testing.T) {
 		{"rollback", rollback},
 		{"returned", removedAddonReturns},
 		{"anew", tokenMadeAnew},
+		{"rotated", rotatedStays},
 		{"doubt", doubtfulTokens},
 		{"away", rollbackWithoutStore},
 		{"hookless", rollbackWithoutHooks},

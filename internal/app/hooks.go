@@ -24,12 +24,20 @@ type hook struct {
 // hooks are all the hooks there are, by the name that addon.yaml uses.
 func hooks() map[string]hook {
 	return map[string]hook{
-		"consul.quorum":   {check: checkConsul, steps: consulSteps},   // bootstrap, ACLs, a healthy quorum
-		"ingress.routes":  {check: checkIngress, steps: ingressSteps}, // a request through every controller; what is claimed twice
-		"vault.init":      {check: checkVault, steps: vaultStep(0)},   // shares sealed and stored before anything else
-		"vault.unseal":    {check: checkVault, steps: vaultStep(1)},   // every replica
-		"vault.configure": {check: checkVault, steps: vaultStep(2)},   // policies, auth, audit; root token revoked
+		"consul.dns":      {check: checkDNS, steps: dnsSteps},                       // names of Consul through the cluster's CoreDNS
+		"consul.quorum":   {check: checkConsul, steps: consulSteps},                 // bootstrap, ACLs, a healthy quorum
+		"ingress.routes":  {check: checkIngress, steps: ingressSteps},               // a request through every controller; what is claimed twice
+		"vault.pods":      {check: checkVault, steps: vaultStep("vault/pods")},      // those of an older revision that do not even run
+		"vault.init":      {check: checkVault, steps: vaultStep("vault/init")},      // shares sealed and stored before anything else
+		"vault.unseal":    {check: checkVault, steps: vaultStep("vault/unseal")},    // every replica
+		"vault.rollout":   {check: checkVault, steps: vaultStep("vault/rollout")},   // pods of an older revision, one at a time
+		"vault.configure": {check: checkVault, steps: vaultStep("vault/configure")}, // policies, auth, audit; root token revoked
 	}
+}
+
+// askChecks are for what add-ons ask of others, by the others' names.
+func askChecks() map[string]func(*addon.Addon, map[string]any) error {
+	return map[string]func(*addon.Addon, map[string]any) error{consulOwner: lintConsul, vaultOwner: lintVault}
 }
 
 // checkHooks refuses hooks that nobody knows and values that they cannot use.
@@ -52,7 +60,8 @@ func (a *App) checkHooks() error {
 // openHooks makes the steps of every add-on's hooks.
 func (s *Session) openHooks() error {
 	known := hooks()
-	s.hooked, s.reports = map[string][][]converge.Item{}, map[string][]report{}
+	s.hooked, s.reports, s.finals = map[string][][]converge.Item{}, map[string][]report{}, nil
+	s.beside = map[string][]converge.Item{}
 	for _, c := range s.addons {
 		for _, call := range c.hooks {
 			steps, err := known[call.Use].steps(s, c, call)

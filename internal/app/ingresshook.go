@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"strings"
+	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -86,7 +87,7 @@ func (o controllersOf) List(ctx context.Context, kind schema.GroupVersionKind) (
 	return cluster.List(ctx, kind)
 }
 
-// ingressReport says who answers. What is claimed twice is named and makes
+// ingressReport says who answers, and until when with the certificate of today. What is claimed twice is named and makes
 // nothing unhealthy: it is the owners' to settle.
 func ingressReport(name string, in *ingress.Ingress) report {
 	return func(ctx context.Context) []LayerStatus {
@@ -94,9 +95,15 @@ func ingressReport(name string, in *ingress.Ingress) report {
 		if err != nil {
 			return []LayerStatus{failed(name, err)}
 		}
-		row := LayerStatus{Name: name, Healthy: status.Whole()}
+		row := LayerStatus{Name: name, Healthy: status.Whole() && !status.Late}
 		row.Summary = fmt.Sprintf("%d of %s answering", status.Answering, plural(status.Controllers, "controller"))
+		if !status.Ends.IsZero() {
+			row.Summary += ", certificate until " + status.Ends.UTC().Format(time.DateOnly)
+		}
 		details := status.Silent
+		if warning := status.Warning(); warning != "" {
+			details = append(details, warning)
+		}
 		for _, d := range status.Doubles {
 			details = append(details, d.String())
 		}

@@ -41,7 +41,7 @@ func (s *Session) openKeys() error {
 		return hint.With(fmt.Errorf("there is no identity %s to open this environment's tokens with", path),
 			"name your age or SSH key with --identity; its public half has to be one of spec.operators")
 	case errors.Is(err, fs.ErrNotExist) && self:
-		return nil // looking at what was never made needs no key, nor does removing
+		return s.openHolders() // looking at what was never made needs no key, nor does removing
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		return err
 	}
@@ -49,8 +49,22 @@ func (s *Session) openKeys() error {
 	if len(s.identities) > 0 {
 		own = s.identities[0].Recipient()
 	}
-	s.keys, err = s.env.OperatorKeys(own)
-	return err
+	if s.keys, err = s.env.OperatorKeys(own); err != nil {
+		return err
+	}
+	return s.openHolders()
+}
+
+// openHolders reads the keys of others who are there. The runner's own stays the first.
+func (s *Session) openHolders() error {
+	for _, path := range s.options.Holders {
+		more, err := secret.LoadIdentities(path)
+		if err != nil {
+			return err
+		}
+		s.identities = append(s.identities, more...)
+	}
+	return nil
 }
 
 func (s *Session) identityPath() (string, error) {

@@ -64,7 +64,7 @@ func Lint(dirs, addonsDirs []string, update bool) (LintReport, error) {
 		for _, name := range names {
 			report.Addons = append(report.Addons, filepath.Join(target.Name, name))
 		}
-		report.Findings = append(report.Findings, lint.Run(lint.Options{Catalog: catalog, Names: names, Hooks: sortedKeys(hooks()), Update: update})...)
+		report.Findings = append(report.Findings, lint.Run(lint.Options{Catalog: catalog, Names: names, Hooks: sortedKeys(hooks()), Asks: askChecks(), Update: update})...)
 	}
 	slices.Sort(report.Addons)
 	report.Addons = slices.Compact(report.Addons)

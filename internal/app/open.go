@@ -38,16 +38,28 @@ func (s *Session) open(ctx context.Context) error {
 	}
 	s.specs = s.allSpecs()
 	s.keeper = &secret.Keeper{Bucket: tokenBucket{s.bucket}, Recipients: s.everybody(), Identities: s.identities}
-	s.tokens = memo(func(ctx context.Context) (*secret.Set, error) { return s.keeper.Load(ctx, s.specs) })
-	s.rendered = memo(s.wanted)
-	s.sketched = memo(s.sketch)
-	s.staged = memo(s.fetch)
 	s.cluster = memo(s.connect)
-	s.library = memo(s.openLibrary)
+	s.forgetTokens()
 	if s.terraform, err = s.openTerraform(ctx, config); err != nil {
 		return err
 	}
 	return s.openHooks()
+}
+
+// forgetTokens has tokens, and what was made from them, read and made anew when
+// they are next asked for.
+func (s *Session) forgetTokens() {
+	s.tokens = memo(func(ctx context.Context) (*secret.Set, error) {
+		made, err := s.keeper.Load(ctx, s.specs)
+		if err != nil {
+			return nil, err
+		}
+		return s.withStoreKey(made), nil
+	})
+	s.rendered = memo(s.wanted)
+	s.sketched = memo(s.sketch)
+	s.staged = memo(s.fetch)
+	s.library = memo(s.openLibrary)
 }
 
 // storeConfig says where the store is; nil when there is none yet.
@@ -74,6 +86,7 @@ func (s *Session) storeConfig(ctx context.Context) (*store.Config, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.store = access
 	return &store.Config{
 		Bucket: access.Bucket, Prefix: s.Name(), Region: access.Region, Endpoint: access.Endpoint, PathStyle: true,
 		AccessKey: access.AccessKey, SecretKey: access.SecretKey,

@@ -37,12 +37,12 @@ func (a *App) addonNames() []string {
 	return names
 }
 
-// render renders every add-on with these tokens.
-func (a *App) render(tokens *secret.Set) ([][]addon.Object, error) {
+// render renders every add-on with these tokens, for this site.
+func (a *App) render(tokens *secret.Set, site addon.Site) ([][]addon.Object, error) {
 	sets := make([][]addon.Object, 0, len(a.addons))
 	for _, c := range a.addons {
 		objects, err := addon.Render(addon.Input{
-			Addon: c.Addon, Values: c.values, Environment: a.Name(), Images: a.env.Spec.Images, Tokens: tokens,
+			Addon: c.Addon, Values: c.values, Environment: a.Name(), Site: site, Images: a.env.Spec.Images, Tokens: tokens,
 		})
 		if err != nil {
 			return nil, err
@@ -59,11 +59,11 @@ func (s *Session) wanted(ctx context.Context) (*release.Release, error) {
 	if err != nil {
 		return nil, err
 	}
-	sets, err := s.render(tokens)
+	sets, err := s.render(tokens, s.site())
 	if err != nil {
 		return nil, err
 	}
-	others, err := s.render(tokens.WithFakeSecrets("twice"))
+	others, err := s.render(tokens.WithFakeSecrets("twice"), s.site())
 	if err != nil {
 		return nil, err
 	}

@@ -87,7 +87,7 @@ func (s *Session) presentTokens(ctx context.Context) (derived, error) {
 	}
 	asked := s.rendered
 	return derived{
-		halves: halves(tokens),
+		halves: halves(s.withStoreKey(tokens)),
 		today: memo(func(ctx context.Context) (map[kube.Ref]tokenValue, error) {
 			if _, err := s.tokens(ctx); errors.Is(err, converge.ErrNotYet) {
 				return nil, nil // a token is missing, so nothing can be rendered

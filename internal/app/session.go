@@ -8,10 +8,12 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"clusterup.dev/clusterup/internal/consul"
 	"clusterup.dev/clusterup/internal/converge"
 	"clusterup.dev/clusterup/internal/hint"
 	"clusterup.dev/clusterup/internal/journal"
 	"clusterup.dev/clusterup/internal/kube"
+	"clusterup.dev/clusterup/internal/localcluster"
 	"clusterup.dev/clusterup/internal/release"
 	"clusterup.dev/clusterup/internal/secret"
 	"clusterup.dev/clusterup/internal/store"
@@ -28,16 +30,21 @@ type Session struct {
 	outer       context.Context //nolint:containedctx // the run's own, for what comes after the lock is given back
 	bucket      store.Bucket
 	whole       *store.S3                   // the same; nil while there is no store
+	store       localcluster.StoreAccess    // of the local store; zero while there is none, and where it is not local
 	lease       *store.Lease                // nil when only looking
 	identities  []secret.Identity           // what the runner opens with
 	keys        map[string]secret.Recipient // of the operators; empty while there is no identity yet
 	vaults      map[string]*vault.Vault     // by add-on
+	consul      *consul.Cluster             // nil in an environment without it
+	early       bool                        // it is looked at without tokens that are yet to be made
 	keeper      *secret.Keeper
 	specs       []secret.Spec
 	terraform   *terraform.Terraform         // nil when the cluster is an existing one
 	terraformAt string                       // its working folder
 	hooked      map[string][][]converge.Item // by add-on: the steps of each of its hooks
+	beside      map[string][]converge.Item   // by add-on: steps of its hooks that nothing stands on
 	reports     map[string][]report          // by add-on: what its hooks look after
+	finals      []converge.Step              // of hooks: what they take away at the end
 	closers     []func()
 	seen        observations
 	shown       map[kube.Ref]bool                        // the deletions of the plan that is carried out

@@ -37,7 +37,7 @@ func (a *App) rendersOf(only string) ([][]addon.Object, error) {
 	if only != "" && !slices.Contains(a.addonNames(), only) {
 		return nil, hint.With(fmt.Errorf("%s has no add-on %q", a.Name(), only), "%s", a.unlisted(only))
 	}
-	sets, err := a.render(secret.Placeholders(a.allSpecs()))
+	sets, err := a.render(secret.Placeholders(a.renderSpecs()), a.offlineSite())
 	if err != nil {
 		return nil, err
 	}

@@ -21,10 +21,16 @@ func (s *Session) steps() []converge.Item {
 		l.addon(a.name, s.apply(a.name), ground...) // what is in the release, server-side
 		l.addon(a.name, s.ready(a.name))            // until it is what it should be
 		l.hooks(a.name, s.hooked[a.name])           // what manifests cannot do: a quorum, an unsealed Vault
+		l.beside(s.beside[a.name])                  // what holds nothing up: sealed key shares on their way
 		ends = append(ends, l.last[a.name]...)
 	}
 	l.add(s.prune(), ends...) // what earlier releases had and this one lacks
-	l.add(s.promote(), prune) // the release is now the current one
+	done := []string{prune}
+	for _, last := range s.lastly() {
+		l.add(last, prune) // what nobody uses any more is taken away
+		done = append(done, last.Name())
+	}
+	l.add(s.promote(), done...) // the release is now the current one
 	return l.items
 }
 
@@ -48,6 +54,16 @@ func (s *Session) targets() []target {
 		all = append(all, target{c.Name, c.Needs})
 	}
 	return all
+}
+
+// lastly are steps of hooks that have to come after everything that could still
+// use what they take away. On the way back to an earlier release there are none:
+// it may use what the folders of today do not ask for.
+func (s *Session) lastly() []converge.Step {
+	if s.back != nil {
+		return nil
+	}
+	return s.finals
 }
 
 // The names of the steps that others stand on.
@@ -107,6 +123,14 @@ func (l *list) hooks(name string, hooks [][]converge.Item) {
 			ends = append(ends, item.Step.Name())
 		}
 		l.last[name] = ends
+	}
+}
+
+// beside appends steps that say themselves what they stand on, and on which
+// nothing stands.
+func (l *list) beside(items []converge.Item) {
+	for _, item := range items {
+		l.add(item.Step, item.After...)
 	}
 }
 

@@ -79,7 +79,8 @@ func TestListStandsOnItsNeeds(t *testing.T) {
 	last := ground(t, items, promote)
 	for i, item := range items {
 		name := item.Step.Name()
-		if strings.HasPrefix(name, "consul/") && !vault[name] {
+		lastly := ground(t, items, name)[prune] // what is taken away when nobody uses it any more
+		if strings.HasPrefix(name, "consul/") && !lastly && !vault[name] {
 			t.Errorf("vault/apply does not stand on %s", name)
 		}
 		switch {
@@ -121,5 +122,24 @@ func TestHookWithoutSteps(t *testing.T) {
 	all := ground(t, l.items, "next/apply")
 	if !all["demo/hook"] || !all["demo/apply"] {
 		t.Errorf("it stands on %v", all)
+	}
+}
+
+// Sealed shares are sent once they are dealt, and nothing waits for that: not the
+// unsealing, not another add-on, not the release.
+func TestDeliveryHoldsNothingUp(t *testing.T) {
+	for _, item := range listOf(t, localWithBoth) {
+		if item.Step.Name() == "vault/deliver" {
+			t.Error("a step for a delivery that is not asked for")
+		}
+	}
+	items := listOf(t, localWithBoth+"  delivery: {folder: shares}\n")
+	if all := ground(t, items, "vault/deliver"); !all["vault/init"] || all["vault/unseal"] {
+		t.Errorf("it stands on %v", all)
+	}
+	for _, item := range items {
+		if slices.Contains(item.After, "vault/deliver") {
+			t.Errorf("%s waits for it", item.Step.Name())
+		}
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"clusterup.dev/clusterup/internal/converge"
 	"clusterup.dev/clusterup/internal/custody"
 	"clusterup.dev/clusterup/internal/hint"
+	"clusterup.dev/clusterup/internal/kube"
 	"clusterup.dev/clusterup/internal/secret"
 	"clusterup.dev/clusterup/internal/vault"
 )
@@ -22,14 +23,23 @@ import (
 const vaultPort = 8200
 
 func checkVault(a *App, c chosen, _ addon.Hook) error {
-	_, err := a.vaultSettings(c)
-	return err
+	settings, err := a.vaultSettings(c)
+	if err != nil {
+		return err
+	}
+	if err := a.checkVaultStorage(c, settings); err != nil {
+		return err
+	}
+	return a.checkVaultAsks(c, settings)
 }
 
 // vaultSettings reads the add-on's values; what is wrong with them points into
 // the environment's file.
 func (a *App) vaultSettings(c chosen) (vault.Settings, error) {
 	settings, err := vault.ParseSettings(c.values, operatorNames(a.env), a.env.Spec.Custodian)
+	if err == nil {
+		err = vault.CheckKinds(settings, a.env.PGPKeys())
+	}
 	var wrong *vault.ValueError
 	if errors.As(err, &wrong) {
 		path := append([]any{"spec", "addons", a.addonIndex(c.Name), "values"}, wrong.Path...)
@@ -38,14 +48,19 @@ func (a *App) vaultSettings(c chosen) (vault.Settings, error) {
 	return settings, err
 }
 
-// vaultStep gives the nth step of the Vault of an add-on.
-func vaultStep(n int) func(s *Session, c chosen, _ addon.Hook) ([]converge.Item, error) {
+// vaultStep gives the step of that name of the Vault of an add-on.
+func vaultStep(name string) func(s *Session, c chosen, _ addon.Hook) ([]converge.Item, error) {
 	return func(s *Session, c chosen, _ addon.Hook) ([]converge.Item, error) {
 		v, err := s.openVault(c)
 		if err != nil {
 			return nil, err
 		}
-		return []converge.Item{{Step: v.Steps()[n]}}, nil
+		for _, step := range v.Steps() {
+			if step.Name() == name {
+				return []converge.Item{{Step: step}}, nil
+			}
+		}
+		return nil, fmt.Errorf("there is no step %s", name)
 	}
 }
 
@@ -58,10 +73,15 @@ func (s *Session) openVault(c chosen) (*vault.Vault, error) {
 	if err != nil {
 		return nil, err
 	}
+	asks, err := s.vaultAsks()
+	if err != nil {
+		return nil, err
+	}
 	pods := podsOf{session: s, namespace: c.Namespace}
 	config := vault.Config{
-		Pods: pods, Tokens: pods, Holders: s.holders(settings), Settings: settings, Namespace: c.Namespace,
-		Files: c.Files(), Timeout: c.Ready.Timeout,
+		Pods: pods, Tokens: pods, Holders: s.holders(settings), Settings: settings, Asks: asks, Authority: environmentCA{s}, Namespace: c.Namespace,
+		Files: c.Files(), Timeout: c.Ready.Timeout, Couriers: s.couriers(),
+		Storage: s.vaultStorage(settings), Reinitialise: s.options.Reinitialise,
 		CA: func(ctx context.Context) ([]byte, error) {
 			tokens, err := s.tokens(ctx)
 			if err != nil {
@@ -72,8 +92,8 @@ func (s *Session) openVault(c chosen) (*vault.Vault, error) {
 		},
 		Escrow: func(context.Context) (*custody.Escrow, error) {
 			runner, err := s.runner()
-			if s.mode == removing {
-				err = nil // the journal's last word can be written by anyone
+			if s.mode != changing {
+				err = nil // only an init needs one: anyone may look, and write the journal's last word
 			}
 			return &custody.Escrow{Bucket: s.bucket, Runner: runner, Identities: s.identities}, err
 		},
@@ -84,15 +104,23 @@ func (s *Session) openVault(c chosen) (*vault.Vault, error) {
 		s.vaults = map[string]*vault.Vault{}
 	}
 	s.vaults[c.Name] = v
+	dealt := vault.InitStep
+	if v.SealsToPGP() {
+		dealt = vault.DealStep
+		s.beside[c.Name] = append(s.beside[c.Name], converge.Item{Step: v.DealStep(), After: []string{vault.ConfigureStep}})
+	}
+	if len(config.Couriers) > 0 {
+		s.beside[c.Name] = append(s.beside[c.Name], converge.Item{Step: v.Deliver(), After: []string{dealt}})
+	}
 	s.closers = append(s.closers, v.Close)
-	s.reports[c.Name] = append(s.reports[c.Name], vaultReport(c.Name, v))
+	s.reports[c.Name] = append(s.reports[c.Name], s.vaultReport(c.Name, v))
 	return v, nil
 }
 
 func (s *Session) holders(settings vault.Settings) []custody.Holder {
 	holders := make([]custody.Holder, 0, len(settings.Holders))
 	for _, h := range settings.Holders {
-		holders = append(holders, custody.Holder{Name: h.Operator, Recipient: s.keys[h.Operator], Shares: h.Shares})
+		holders = append(holders, custody.Holder{Name: h.Operator, Recipient: s.keys[h.Operator], PGP: s.env.PGPKeys()[h.Operator], Shares: h.Shares})
 	}
 	return holders
 }
@@ -103,21 +131,41 @@ type podsOf struct {
 	namespace string
 }
 
+// vaultSet is the name of Vault's StatefulSet.
+const vaultSet = "vault"
+
 // List names the pods of the Vault StatefulSet.
 func (p podsOf) List(ctx context.Context) ([]vault.Pod, error) {
 	cluster, err := p.session.reachable(ctx)
 	if err != nil {
 		return nil, err
 	}
-	pods, err := cluster.Pods(ctx, p.namespace, addon.LabelName+"=vault")
+	set, err := cluster.Get(ctx, kube.Ref{APIVersion: "apps/v1", Kind: "StatefulSet", Namespace: p.namespace, Name: vaultSet})
+	if err != nil || set == nil {
+		return nil, err
+	}
+	revision, selector, err := statefulPods{p.session, p.namespace, vaultSet}.wanted(set)
+	if err != nil {
+		return nil, err
+	}
+	pods, err := cluster.Pods(ctx, p.namespace, selector)
 	if err != nil {
 		return nil, err
 	}
 	all := make([]vault.Pod, 0, len(pods))
 	for _, pod := range pods {
-		all = append(all, vault.Pod{Name: pod.Name, UID: pod.UID, Running: pod.Running})
+		all = append(all, vault.Pod{Name: pod.Name, UID: pod.UID, Running: pod.Running, Outdated: pod.Labels[revisionLabel] != revision})
 	}
 	return all, nil
+}
+
+// Delete asks for the end of a pod.
+func (p podsOf) Delete(ctx context.Context, pod vault.Pod) error {
+	cluster, err := p.session.cluster(ctx)
+	if err != nil {
+		return err
+	}
+	return cluster.DeletePod(ctx, p.namespace, pod.Name, pod.UID)
 }
 
 // Dial connects to Vault's port in a pod.
@@ -139,7 +187,7 @@ func (p podsOf) Token(ctx context.Context, account string, audiences []string, t
 }
 
 // vaultReport says who is active, who stands by, and who holds the key shares.
-func vaultReport(name string, v *vault.Vault) func(ctx context.Context) []LayerStatus {
+func (s *Session) vaultReport(name string, v *vault.Vault) func(ctx context.Context) []LayerStatus {
 	return func(ctx context.Context) []LayerStatus {
 		status, err := v.Status(ctx)
 		if err != nil {
@@ -161,16 +209,22 @@ func vaultReport(name string, v *vault.Vault) func(ctx context.Context) []LayerS
 			others = append(others, "the first root token is not revoked yet")
 		}
 		slices.Sort(others)
+		if v.OnRaft() == nil {
+			others = append(others, snapshotAge(ctx, s.vaultShelf()))
+		}
 		row.Detail = strings.Join(others, "; ")
-		return []LayerStatus{row, sharesReport(status)}
+		return []LayerStatus{row, s.sharesReport(status)}
 	}
 }
 
-func sharesReport(status vault.Status) LayerStatus {
-	row := LayerStatus{Name: "key shares", Summary: "none are dealt"}
-	held, total := []string{}, 0
+func (s *Session) sharesReport(status vault.Status) LayerStatus {
+	row, one, power := LayerStatus{Name: "key shares", Summary: "none are dealt"}, "share", "unseal"
+	if status.Recovery {
+		row.Name, one, power = "recovery keys", "recovery key", "make a root token"
+	}
+	held, notes, total := []string{}, []string{}, 0
 	if len(status.OtherKeys) > 0 {
-		row.Detail = "sealed to another key than the environment's file has now: " + strings.Join(status.OtherKeys, ", ")
+		notes = append(notes, "sealed to another key than the environment's file has now: "+strings.Join(status.OtherKeys, ", "))
 	}
 	for _, holder := range sortedKeys(status.Shares) {
 		n := status.Shares[holder]
@@ -178,8 +232,15 @@ func sharesReport(status vault.Status) LayerStatus {
 		held = append(held, fmt.Sprintf("%s %d", holder, n))
 	}
 	if total > 0 {
-		row.Healthy = len(status.OtherKeys) == 0
-		row.Summary = fmt.Sprintf("%s sealed and stored: %s; %d unseal", plural(total, "share"), strings.Join(held, ", "), status.Threshold)
+		row.Healthy = len(status.OtherKeys) == 0 && !status.Provisional
+		if status.Provisional {
+			notes = append(notes, "the holders with PGP keys have none yet: `clusterup create` goes on")
+		}
+		if note := s.confirmedReport(status); note != "" && !status.Provisional {
+			notes = append(notes, note)
+		}
+		row.Summary = fmt.Sprintf("%s sealed and stored: %s; %d %s", plural(total, one), strings.Join(held, ", "), status.Threshold, power)
 	}
+	row.Detail = strings.Join(notes, "; ")
 	return row
 }

@@ -34,6 +34,20 @@ func confirm(s Streams, question, done string) error {
 	return nil
 }
 
+// confirmName has the environment's name typed before its data are at stake. given is
+// the name from the command line, "" for none, and flag what gives it there.
+func confirmName(s Streams, name, given, question, flag string) (err error) {
+	if given == "" {
+		if given, err = ask(s, question, flag); err != nil {
+			return err
+		}
+	}
+	if given != name {
+		return errors.New("the name does not match: nothing was changed")
+	}
+	return nil
+}
+
 // ask puts a question on the terminal and reads one line.
 func ask(s Streams, question, flag string) (string, error) {
 	if s.In == nil || !term.IsTerminal(int(s.In.Fd())) {

@@ -18,19 +18,34 @@ import (
 
 func newCreate(s Streams, f *flags) *cobra.Command {
 	var yes bool
-	var only string
+	var only, confirm string
 	c := &cobra.Command{
 		Use: "create ENV", Short: "Make the environment be; also right on what exists already",
 		Args: environmentArg,
 		RunE: func(c *cobra.Command, args []string) error {
+			if err := f.confirmEmptying(s, args[0], confirm); err != nil {
+				return err
+			}
 			return f.converge(c.Context(), s, args[0], run{operation: "create", only: only, ask: !yes})
 		},
 	}
 	c.Flags().BoolVar(&yes, "yes", false, "carry the plan out without asking")
 	c.Flags().StringVar(&only, "only", "", "only this `step`, or all of this add-on, and what it stands on")
+	c.Flags().BoolVar(&f.reinitialise, "reinitialize-empty", false, "after an init of Vault whose key shares were lost: see that its storage holds nothing else, empty it, and init anew; asks for the environment's name")
+	c.Flags().StringVar(&confirm, "confirm", "", "the environment's `name`, in place of the question of --reinitialize-empty")
 	allowPrune(c, f)
 	lockTimeout(c, f)
 	return c
+}
+
+// confirmEmptying has the environment named before a run may empty Vault's storage.
+func (f *flags) confirmEmptying(s Streams, name, confirm string) error {
+	if !f.reinitialise {
+		return nil
+	}
+	question := fmt.Sprintf("if the Vault of %s was initialised and its key shares were lost, this empties its storage; "+
+		"whoever initialised it by hand would lose it; type the environment's name to go on: ", name)
+	return confirmName(s, name, confirm, question, "--confirm "+name)
 }
 
 // shortestInterval keeps a loop from being a load.

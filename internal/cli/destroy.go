@@ -4,7 +4,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -25,7 +24,7 @@ func newDestroy(s Streams, f *flags) *cobra.Command {
 	}
 	c.Flags().BoolVar(&yes, "yes", false, "do not ask for the environment's name")
 	lockTimeout(c, f)
-	c.Flags().BoolVar(&purge, "purge", false, "also delete everything in the bucket: releases, tokens, key shares")
+	c.Flags().BoolVar(&purge, "purge", false, "also delete everything in the bucket: releases, tokens, key shares, snapshots")
 	return c
 }
 
@@ -45,12 +44,8 @@ func (f *flags) destroy(ctx context.Context, s Streams, name string, yes, purge 
 		if purge {
 			what += ", and its bucket with all tokens and key shares"
 		}
-		answer, err := ask(s, fmt.Sprintf("this removes %s: %s; type the name to go on: ", a.Name(), what), "--yes")
-		if err != nil {
+		if err := confirmName(s, a.Name(), "", fmt.Sprintf("this removes %s: %s; type the name to go on: ", a.Name(), what), "--yes"); err != nil {
 			return err
-		}
-		if answer != a.Name() {
-			return errors.New("the name does not match: nothing was changed")
 		}
 	}
 	session, err := a.HoldToDestroy(ctx)

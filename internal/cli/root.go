@@ -32,9 +32,12 @@ type flags struct {
 	identity string
 
 	addonsDirs []string
+	shareOf    []string // HOLDER=FILE, of the same
+	holders    []string // more identities, of the commands of key holders
 
-	allowPrune  bool          // of what prunes
-	lockTimeout time.Duration // of what takes the run lock
+	allowPrune   bool          // of what prunes
+	reinitialise bool          // of create
+	lockTimeout  time.Duration // of what takes the run lock
 
 	again string       // the command and its arguments, for a run that was stopped
 	cause func() error // why the run was stopped, if it was; nil before open
@@ -77,7 +80,7 @@ func newRoot(s Streams) *cobra.Command {
 	root.AddCommand(
 		newCreate(s, f), newDiff(s, f), newReconcile(s, f), newStatus(s, f),
 		newKubeconfig(s, f), newRender(s, f), newUnlock(s, f), newDestroy(s, f),
-		newAddon(s, f), newRelease(s, f), newHistory(s, f), newVersion(s, f),
+		newAddon(s, f), newConsul(s, f), newVault(s, f), newRelease(s, f), newHistory(s, f), newVersion(s, f), newJob(s, f),
 	)
 	each(root, func(c *cobra.Command) {
 		run := c.RunE
@@ -114,7 +117,7 @@ func environmentArg(c *cobra.Command, args []string) error {
 // open loads the environment for an operation and sets the run's deadline.
 func (f *flags) open(ctx context.Context, s Streams, name, operation string) (context.Context, context.CancelFunc, *app.App, error) {
 	a, err := app.Open(app.Options{
-		Environment: name, Identity: f.identity, Operation: operation, Version: version, AllowPrune: f.allowPrune, LockTimeout: f.lockTimeout, AddonsDirs: f.addonsDirs,
+		Environment: name, Identity: f.identity, Operation: operation, Version: version, AllowPrune: f.allowPrune, Reinitialise: f.reinitialise, LockTimeout: f.lockTimeout, AddonsDirs: f.addonsDirs, Holders: f.holders,
 		Say: func(line string) { fmt.Fprintln(s.Err, "  "+line) },
 	})
 	if err != nil {

@@ -6,17 +6,34 @@ import (
 	"context"
 	"errors"
 	"reflect"
-	"slices"
 
 	"clusterup.dev/clusterup/internal/converge"
 )
 
-// aclStep keeps the policies and tokens that add-ons ask for. What others made
-// in Consul it neither reads nor changes.
-type aclStep struct{ *Cluster }
+// aclStep is one of two. consul/acl makes and corrects what add-ons ask for, and
+// stands before whoever needs Consul. consul/revoke takes away what nobody asks
+// for any more, and stands behind everybody: until then a pod may use it.
+// Neither changes what others made in Consul.
+type aclStep struct {
+	*Cluster
+	name     string
+	before   string // the step that Consul answers after
+	waitsFor string // what Apply says it waits for
+	edits    func(*session, context.Context, desired) ([]edit, error)
+}
 
-// Name is "consul/acl".
-func (aclStep) Name() string { return ACLStep }
+func (c *Cluster) aclStep() converge.Step {
+	return aclStep{Cluster: c, name: ACLStep, before: BootstrapStep, waitsFor: "Consul's ACLs", edits: (*session).compare}
+}
+
+// revokeStep deletes policies, roles, tokens, binding rules and the auth method
+// that carry our mark and that no add-on asks for.
+func (c *Cluster) revokeStep() converge.Step {
+	return aclStep{Cluster: c, name: RevokeStep, before: ACLStep, waitsFor: "Consul to forget what nobody asks for", edits: (*session).leftovers}
+}
+
+// Name is "consul/acl" or "consul/revoke".
+func (a aclStep) Name() string { return a.name }
 
 // Destroy does nothing: ACLs end with Consul's volumes.
 func (aclStep) Destroy(context.Context) error { return nil }
@@ -27,13 +44,13 @@ func (a aclStep) Plan(ctx context.Context) (converge.Plan, error) {
 	if err != nil {
 		return converge.Plan{}, err
 	}
-	edits, err := s.compare(ctx, a.want)
+	edits, err := a.edits(s, ctx, a.want)
 	switch {
 	case err == nil:
 	case errors.Is(err, converge.ErrNotYet), ctx.Err() != nil:
-		return converge.Plan{}, err
+		return converge.Plan{Changes: changes(edits)}, err
 	case errors.Is(err, errNotBootstrapped), mayPass(err):
-		return converge.Plan{After: BootstrapStep}, nil // which waits for a leader
+		return converge.Plan{After: a.before}, nil // which waits for a leader
 	default:
 		return converge.Plan{}, err
 	}
@@ -50,8 +67,8 @@ func (a aclStep) Apply(ctx context.Context, p converge.Plan) error {
 	var written []token
 	var refused []converge.Change // what the last round could not write
 	first := true
-	err = converge.Until(ctx, "Consul's policies and tokens", a.cfg.Timeout, func(ctx context.Context) (bool, string, error) {
-		edits, err := s.compare(ctx, a.want)
+	err = converge.Until(ctx, a.waitsFor, a.cfg.Timeout, func(ctx context.Context) (bool, string, error) {
+		edits, err := a.edits(s, ctx, a.want)
 		if err != nil || len(edits) == 0 {
 			return err == nil, "", impatient(err)
 		}
@@ -65,7 +82,7 @@ func (a aclStep) Apply(ctx context.Context, p converge.Plan) error {
 		}
 		switch err := s.carryOut(ctx, edits); {
 		case err == nil:
-			edits, err = s.compare(ctx, a.want)
+			edits, err = a.edits(s, ctx, a.want)
 			return err == nil && len(edits) == 0, "they were changed meanwhile", impatient(err)
 		case transient(err) || !reflect.DeepEqual(left, refused): // a call of a run that was killed may arrive late
 			refused = left
@@ -80,33 +97,10 @@ func (a aclStep) Apply(ctx context.Context, p converge.Plan) error {
 	return s.awaitTokens(ctx, written)
 }
 
-// within reports whether all of these changes are among those.
-func within(these, those []converge.Change) bool {
-	return !slices.ContainsFunc(these, func(this converge.Change) bool {
-		return !slices.ContainsFunc(those, func(that converge.Change) bool { return reflect.DeepEqual(this, that) })
-	})
-}
-
 func (a aclStep) open(ctx context.Context) (*session, error) {
 	s, err := a.session(ctx)
 	if err != nil {
 		return nil, err
 	}
 	return s, s.checkChosen(a.want.tokens)
-}
-
-// An edit is one difference and the call that mends it.
-type edit struct {
-	change converge.Change
-	apply  func(context.Context) error
-	policy bool    // policies come before the tokens that name them
-	tokens []token // that servers do not know before
-}
-
-func changes(edits []edit) []converge.Change {
-	var all []converge.Change
-	for _, e := range edits {
-		all = append(all, e.change)
-	}
-	return all
 }

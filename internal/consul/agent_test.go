@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"testing"
@@ -37,26 +38,7 @@ func TestAgentWorksAtOnce(t *testing.T) {
 	}
 	carryOut(t, w.cluster(t))
 	value, _ := w.tokens.Secret("app/consul")
-	gossip, _ := w.tokens.Secret("consul/gossip")
-	ca, _ := w.tokens.Public("consul/ca")
-	dir := t.TempDir()
-	must(t, os.WriteFile(filepath.Join(dir, "ca.crt"), []byte(ca), 0o600))
-	address := w.network + ".9"
-	config, err := json.Marshal(map[string]any{
-		"datacenter": "dc1", "data_dir": filepath.Join(dir, "data"), "node_name": "app-0",
-		"bind_addr": address, "advertise_addr": address, "client_addr": address,
-		"ports":      map[string]any{"grpc": -1, "dns": -1},
-		"retry_join": []string{w.address(0), w.address(1), w.address(2)}, "retry_interval": "1s",
-		"encrypt":      gossip.RevealString(),
-		"auto_encrypt": map[string]any{"tls": true},
-		"tls": map[string]any{
-			"defaults":     map[string]any{"ca_file": filepath.Join(dir, "ca.crt"), "verify_outgoing": true},
-			"internal_rpc": map[string]any{"verify_incoming": true, "verify_server_hostname": true},
-		},
-		"acl": map[string]any{"enabled": true, "default_policy": "deny", "tokens": map[string]any{"agent": value.RevealString()}},
-	})
-	must(t, err)
-	must(t, os.WriteFile(filepath.Join(dir, "agent.json"), config, 0o600))
+	dir, address := w.agentFolder(t, nil)
 
 	agent, err := api.NewClient(&api.Config{Address: fmt.Sprintf("http://%s:8500", address), Token: value.RevealString()})
 	must(t, err)
@@ -81,4 +63,36 @@ func TestAgentWorksAtOnce(t *testing.T) {
 	if pair, _, err := stranger.KV().Get("app/x", nil); err == nil && pair != nil {
 		t.Error("a stranger reads what the agent wrote")
 	}
+}
+
+// agentFolder has the configuration of an agent app-0 that is not a server, under
+// the token app/consul, and the address that it will have.
+func (w *world) agentFolder(t *testing.T, more map[string]any) (dir, address string) {
+	t.Helper()
+	value, _ := w.tokens.Secret("app/consul")
+	gossip, _ := w.tokens.Secret("consul/gossip")
+	ca, _ := w.tokens.Public("consul/ca")
+	dir, address = t.TempDir(), w.network+".9"
+	must(t, os.WriteFile(filepath.Join(dir, "ca.crt"), []byte(ca), 0o600))
+	config := map[string]any{
+		"datacenter": "dc1", "data_dir": filepath.Join(dir, "data"), "node_name": "app-0",
+		"bind_addr": address, "advertise_addr": address, "client_addr": address,
+		"ports":      map[string]any{"grpc": -1, "dns": -1},
+		"retry_join": []string{w.address(0), w.address(1), w.address(2)}, "retry_interval": "1s",
+		"encrypt":            gossip.RevealString(),
+		"leave_on_terminate": true,
+		"auto_encrypt":       map[string]any{"tls": true},
+		"tls": map[string]any{
+			"defaults":     map[string]any{"ca_file": filepath.Join(dir, "ca.crt"), "verify_outgoing": true},
+			"internal_rpc": map[string]any{"verify_incoming": true, "verify_server_hostname": true},
+		},
+		"acl": map[string]any{"enabled": true, "default_policy": "deny", "tokens": map[string]any{
+			"agent": value.RevealString(), "config_file_service_registration": value.RevealString(),
+		}},
+	}
+	maps.Copy(config, more)
+	data, err := json.Marshal(config)
+	must(t, err)
+	must(t, os.WriteFile(filepath.Join(dir, "agent.json"), data, 0o600))
+	return dir, address
 }

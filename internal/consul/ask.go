@@ -3,28 +3,33 @@
 package consul
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"maps"
-	"regexp"
 	"slices"
-	"strings"
 
 	"clusterup.dev/clusterup/internal/hint"
+	"clusterup.dev/clusterup/internal/strictyaml"
 )
 
 // Ask is what one add-on asks of Consul, in the section consul of its addon.yaml:
 //
 //	consul:
-//	  policies: [{name: vault, file: files/consul-policy.hcl}]
-//	  tokens: [{token: consul, policies: [vault], description: Vault storage}]
+//	  policies: [{name: web, file: files/consul-policy.hcl}]
+//	  roles: [{name: web, policies: [web]}]
+//	  tokens: [{token: consul, policies: [web], roles: [], description: the migration}]
+//	  logins: [{serviceAccount: web, roles: [web]}]
+//	  anonymous: {policies: [dns]}
 type Ask struct {
-	Addon    string
-	Policies []Policy
-	Tokens   []Token
+	Addon     string
+	Policies  []Policy
+	Roles     []Role
+	Tokens    []Token
+	Logins    []Login
+	Anonymous *Anonymous
+
+	// At says where in addon.yaml something stands ("consul", "roles", 0); nil
+	// where there is no file.
+	At func(path ...any) string
 }
 
 // Policy is an ACL policy: its rules are in the file, or here.
@@ -35,116 +40,112 @@ type Policy struct {
 	Description string `json:"description"`
 }
 
+// Role is policies under one name, for tokens and logins.
+type Role struct {
+	Name        string   `json:"name"`
+	Policies    []string `json:"policies"` // of any add-on
+	Description string   `json:"description"`
+}
+
 // Token is an ACL token. What it is called here is one of the add-on's own
 // tokens, of kind acl-token, which gives SecretID and AccessorID.
 type Token struct {
 	Token       string   `json:"token"`
 	Policies    []string `json:"policies"`
+	Roles       []string `json:"roles"`
 	Description string   `json:"description"`
 }
 
-// ParseAsk reads the section consul of an add-on. read gives the content of a
-// file by its path in the add-on's folder.
-func ParseAsk(addon string, section any, read func(path string) ([]byte, error)) (Ask, error) {
-	ask := Ask{Addon: addon}
-	fail := func(err error) (Ask, error) {
-		return Ask{}, fmt.Errorf("section consul of add-on %s: %w", addon, err)
-	}
-	data, err := json.Marshal(section)
-	if err != nil {
-		return fail(err)
-	}
+// Login lets pods of a Kubernetes ServiceAccount log in at the auth method
+// kubernetes, and gives what they get there these roles.
+type Login struct {
+	ServiceAccount string   `json:"serviceAccount"`
+	Namespace      string   `json:"namespace"` // the add-on's, if left out
+	Roles          []string `json:"roles"`     // of any add-on
+}
+
+// Anonymous is what a request without a token may do. One add-on may ask for it.
+type Anonymous struct {
+	Policies []string `json:"policies"`
+}
+
+// Source is the add-on that a section stands in.
+type Source struct {
+	Addon     string
+	Dir       string   // its folder, as errors name it
+	Namespace string   // of its objects, its ServiceAccounts among them
+	Tokens    []string // names of its tokens of kind acl-token; nil where they are not known
+	// Read gives the content of a file by its path in the folder.
+	Read func(path string) ([]byte, error)
+	// At is as in Ask.
+	At func(path ...any) string
+}
+
+// ParseAsk reads the section consul of an add-on, and the files it names. What
+// is wrong is named with its place: in addon.yaml, or in a policy's file.
+func ParseAsk(section any, from Source) (Ask, error) {
+	ask := Ask{Addon: from.Addon, At: from.At}
 	var said struct {
-		Policies []Policy `json:"policies"`
-		Tokens   []Token  `json:"tokens"`
+		Policies  []Policy   `json:"policies"`
+		Roles     []Role     `json:"roles"`
+		Tokens    []Token    `json:"tokens"`
+		Logins    []Login    `json:"logins"`
+		Anonymous *Anonymous `json:"anonymous"`
 	}
-	decoder := json.NewDecoder(bytes.NewReader(data))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&said); err != nil && !errors.Is(err, io.EOF) {
-		return fail(errors.New(strings.TrimPrefix(err.Error(), "json: ")))
+	if err := ask.decode(section, &said); err != nil {
+		return Ask{}, err
 	}
-	for _, policy := range said.Policies {
-		if (policy.File == "") == (policy.Rules == "") {
-			return fail(fmt.Errorf("policy %q needs either a file or rules", policy.Name))
-		}
-		if policy.File != "" {
-			rules, err := read(policy.File)
-			if err != nil {
-				return fail(fmt.Errorf("policy %q: %w", policy.Name, err))
-			}
-			policy.Rules = string(rules)
-		}
-		ask.Policies = append(ask.Policies, policy)
+	ask.Policies, ask.Roles, ask.Tokens, ask.Logins, ask.Anonymous = said.Policies, said.Roles, said.Tokens, said.Logins, said.Anonymous
+	var errs []error
+	for i := range ask.Policies {
+		errs = append(errs, ask.readRules(i, from))
 	}
-	ask.Tokens = said.Tokens
-	return ask, nil
-}
-
-// desired is what all add-ons ask for together.
-type desired struct {
-	policies []Policy // sorted by name
-	tokens   []token  // sorted by id
-}
-
-type token struct {
-	id          string // "vault/consul"
-	description string
-	policies    []string // sorted
-}
-
-var policyName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,128}$`)
-
-// combine checks what add-ons ask for against each other.
-func combine(asks []Ask) (desired, error) {
-	var all desired
-	owner := make(map[string]string)
-	for _, ask := range asks {
-		for _, policy := range ask.Policies {
-			switch other, taken := owner[policy.Name]; {
-			case !policyName.MatchString(policy.Name):
-				return desired{}, fmt.Errorf("add-on %s: %q cannot be the name of a Consul policy", ask.Addon, policy.Name)
-			case policy.Name == managementPolicy || policy.Name == "builtin":
-				return desired{}, fmt.Errorf("add-on %s: the Consul policy %s is Consul's own", ask.Addon, policy.Name)
-			case taken:
-				return desired{}, fmt.Errorf("add-ons %s and %s both ask for a Consul policy %s", other, ask.Addon, policy.Name)
-			}
-			owner[policy.Name] = ask.Addon
-			policy.Rules = strings.TrimSpace(policy.Rules) + "\n"
-			policy.Description = mark(ask.Addon, policy.Description)
-			all.policies = append(all.policies, policy)
+	for i, token := range ask.Tokens {
+		if from.Tokens != nil && !slices.Contains(from.Tokens, token.Token) {
+			errs = append(errs, hint.With(ask.errorf([]any{"tokens", i, "token"}, "%q is not the name of one of its tokens", token.Token),
+				"declare it under tokens, kind acl-token; %s", strictyaml.Nearest(token.Token, from.Tokens)))
 		}
 	}
-	ids := make(map[string]bool)
-	for _, ask := range asks {
-		for _, t := range ask.Tokens {
-			id := ask.Addon + "/" + t.Token
-			switch {
-			case t.Token == "" || strings.Contains(t.Token, "/"):
-				return desired{}, hint.With(fmt.Errorf("add-on %s: %q is not the name of one of its tokens", ask.Addon, t.Token),
-					"declare it under tokens, kind acl-token, and write its name")
-			case ids[id]:
-				return desired{}, fmt.Errorf("add-on %s asks twice for the Consul token %s", ask.Addon, t.Token)
-			}
-			for _, name := range t.Policies {
-				if owner[name] == "" {
-					return desired{}, hint.With(fmt.Errorf("the Consul token %s wants the policy %q, which no add-on asks for", id, name),
-						"policies that add-ons ask for: %s", strings.Join(slices.Sorted(maps.Keys(owner)), ", "))
-				}
-			}
-			ids[id] = true
-			policies := slices.Compact(slices.Sorted(slices.Values(t.Policies)))
-			all.tokens = append(all.tokens, token{id: id, description: mark(ask.Addon, t.Description), policies: policies})
+	for i := range ask.Logins {
+		if ask.Logins[i].Namespace == "" {
+			ask.Logins[i].Namespace = from.Namespace
 		}
 	}
-	slices.SortFunc(all.policies, func(a, b Policy) int { return strings.Compare(a.Name, b.Name) })
-	slices.SortFunc(all.tokens, func(a, b token) int { return strings.Compare(a.id, b.id) })
-	return all, nil
+	return ask, errors.Join(errs...)
 }
 
-// mark says in Consul whose a policy or a token is.
+// readRules takes a policy's rules from its file, and checks them.
+func (a *Ask) readRules(i int, from Source) error {
+	policy := &a.Policies[i]
+	at := []any{"policies", i}
+	if (policy.File == "") == (policy.Rules == "") {
+		return a.errorf(at, "policy %q needs either a file or rules", policy.Name)
+	}
+	if policy.File == "" {
+		if wrong := checkRules(policy.Rules); wrong != nil {
+			return hint.With(a.errorf([]any{"policies", i, "rules"}, "line %d of the rules of policy %q: %s", wrong.line, policy.Name, wrong.message), "%s", wrong.hint)
+		}
+		return nil
+	}
+	rules, err := from.Read(policy.File)
+	if err != nil {
+		return a.errorf([]any{"policies", i, "file"}, "policy %q: %w", policy.Name, err)
+	}
+	policy.Rules = string(rules)
+	if wrong := checkRules(policy.Rules); wrong != nil {
+		return hint.With(fmt.Errorf("%s/%s:%d:%d: %s", from.Dir, policy.File, wrong.line, wrong.column, wrong.message), "%s", wrong.hint)
+	}
+	return nil
+}
+
+// mark says in Consul whose something is. What begins with it is ours to keep,
+// and to take away.
 func mark(addon, description string) string {
 	if description == "" {
-		return "clusterup: " + addon
+		return ours + addon
 	}
-	return "clusterup: " + addon + ": " + description
+	return ours + addon + ": " + description
 }
+
+// ours begins every description that mark gives.
+const ours = "clusterup: "

@@ -23,15 +23,22 @@ func TestParseAsk(t *testing.T) {
 		return nil, errors.New("no such file: " + name)
 	}
 	section := map[string]any{
-		"policies": []any{map[string]any{"name": "p", "file": "files/p.hcl"}},
-		"tokens":   []any{map[string]any{"token": "t", "policies": []any{"p"}, "description": "d"}},
+		"policies":  []any{map[string]any{"name": "p", "file": "files/p.hcl"}},
+		"roles":     []any{map[string]any{"name": "r", "policies": []any{"p"}}},
+		"tokens":    []any{map[string]any{"token": "t", "policies": []any{"p"}, "roles": []any{"r"}, "description": "d"}},
+		"logins":    []any{map[string]any{"serviceAccount": "web", "roles": []any{"r"}}},
+		"anonymous": map[string]any{"policies": []any{"p"}},
 	}
-	got, err := consul.ParseAsk("app", section, read)
+	source := consul.Source{Addon: "app", Dir: "addons/app", Namespace: "apps", Tokens: []string{"t"}, Read: read}
+	got, err := consul.ParseAsk(section, source)
 	must(t, err)
 	want := consul.Ask{
-		Addon:    "app",
-		Policies: []consul.Policy{{Name: "p", File: "files/p.hcl", Rules: "operator = \"read\"\n"}},
-		Tokens:   []consul.Token{{Token: "t", Policies: []string{"p"}, Description: "d"}},
+		Addon:     "app",
+		Policies:  []consul.Policy{{Name: "p", File: "files/p.hcl", Rules: "operator = \"read\"\n"}},
+		Roles:     []consul.Role{{Name: "r", Policies: []string{"p"}}},
+		Tokens:    []consul.Token{{Token: "t", Policies: []string{"p"}, Roles: []string{"r"}, Description: "d"}},
+		Logins:    []consul.Login{{ServiceAccount: "web", Namespace: "apps", Roles: []string{"r"}}},
+		Anonymous: &consul.Anonymous{Policies: []string{"p"}},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
@@ -43,9 +50,9 @@ func TestParseAsk(t *testing.T) {
 		"unknown field": {map[string]any{"policy": []any{}}, `unknown field "policy"`},
 		"no rules":      {map[string]any{"policies": []any{map[string]any{"name": "p"}}}, `policy "p" needs either a file or rules`},
 		"no file":       {map[string]any{"policies": []any{map[string]any{"name": "p", "file": "q"}}}, "no such file: q"},
-		"wrong type":    {map[string]any{"tokens": "t"}, "cannot unmarshal string"},
+		"wrong type":    {map[string]any{"tokens": "t"}, "consul.tokens has to be a list"},
 	} {
-		if _, err := consul.ParseAsk("app", bad.section, read); err == nil || !strings.Contains(err.Error(), bad.says) || !strings.Contains(err.Error(), "add-on app") {
+		if _, err := consul.ParseAsk(bad.section, source); err == nil || !strings.Contains(err.Error(), bad.says) || !strings.Contains(err.Error(), "add-on app") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -36,6 +36,12 @@ func (b bootstrapStep) Plan(ctx context.Context) (converge.Plan, error) {
 	}
 	run := converge.Change{Subject: "Consul ACLs", Action: converge.Run, Note: "bootstrap with the token " + bootstrapToken}
 	works, err := s.bootstrapped(ctx)
+	if err == nil {
+		rotation, err := s.rotation(ctx, works)
+		if err != nil || len(rotation) > 0 {
+			return converge.Plan{Changes: rotation}, err
+		}
+	}
 	switch {
 	case err != nil && (!mayPass(err) || errors.Is(err, converge.ErrNotYet) || ctx.Err() != nil):
 		return converge.Plan{}, err
@@ -63,8 +69,11 @@ func (b bootstrapStep) Apply(ctx context.Context, _ converge.Plan) error {
 	var refused time.Time
 	return converge.Until(ctx, "the bootstrap of Consul's ACLs", b.cfg.Timeout, func(ctx context.Context) (bool, string, error) {
 		works, err := s.bootstrapped(ctx)
-		if works || err != nil {
-			return works, "", impatient(err)
+		if err != nil {
+			return false, "", impatient(err)
+		}
+		if done, err := s.rotate(ctx, works); works || done || err != nil {
+			return done && err == nil, "", impatient(err)
 		}
 		err = s.bootstrap(ctx)
 		switch {

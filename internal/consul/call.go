@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/hashicorp/consul/api"
 )
@@ -28,15 +29,19 @@ func (s *session) read(ctx context.Context, f func(context.Context, *api.Client)
 // write calls f once with a server that answers. When the answer is lost it is
 // unknown whether the server acted.
 func (s *session) write(ctx context.Context, f func(context.Context, *api.Client) error) error {
+	return s.call(ctx, callTimeout, f)
+}
+
+// call is write with a limit of its own.
+func (s *session) call(ctx context.Context, limit time.Duration, f func(context.Context, *api.Client) error) error {
 	i, err := s.pick(ctx)
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	err = f(ctx, s.servers[i])
-	var status api.StatusError
-	if err != nil && !errors.As(err, &status) {
+	if err != nil && !answered(err) {
 		s.forget(i)
 		return fmt.Errorf("%s %w: %w", s.cluster.server(i), errInTheMiddle, brief(err))
 	}

@@ -4,85 +4,124 @@ package consul
 
 import (
 	"context"
-	"errors"
-	"fmt"
+	"slices"
+	"strings"
 
-	"golang.org/x/sync/errgroup"
+	"github.com/hashicorp/consul/api"
+
+	"clusterup.dev/clusterup/internal/converge"
 )
 
-// parallel bounds the calls in flight on the one connection.
-const parallel = 16
-
-// carryOut carries out edits side by side, policies first.
-func (s *session) carryOut(ctx context.Context, edits []edit) error {
-	for _, policies := range []bool{true, false} {
-		group, ctx := errgroup.WithContext(ctx)
-		group.SetLimit(parallel)
-		for _, e := range edits {
-			if e.policy == policies {
-				group.Go(func() error {
-					if err := e.apply(ctx); err != nil {
-						return fmt.Errorf("%s %s: %w", e.change.Action, e.change.Subject, err)
-					}
-					return nil
-				})
-			}
-		}
-		if err := group.Wait(); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-var errNotBootstrapped = errors.New("the ACLs of Consul are not bootstrapped yet")
-
-// compare reads what is asked for from Consul, side by side, and says what
-// differs, in the order of want.
+// compare reads from Consul and says what differs from what is asked for. While
+// it is not known what the auth method should have, that is an error beside the
+// rest of them.
 func (s *session) compare(ctx context.Context, want desired) ([]edit, error) {
-	policies, tokens := make([]*edit, len(want.policies)), make([]*edit, len(want.tokens))
-	works := true
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(parallel)
-	group.Go(func() (err error) {
-		works, err = s.bootstrapped(ctx)
-		return err
-	})
-	for i, policy := range want.policies {
-		group.Go(func() (err error) {
-			policies[i], err = s.comparePolicy(ctx, policy)
-			return known(err, "policy", policy.Name)
-		})
-	}
-	for i, token := range want.tokens {
-		group.Go(func() (err error) {
-			tokens[i], err = s.compareToken(ctx, token)
-			return known(err, "token", token.id)
-		})
-	}
-	if err := group.Wait(); err != nil {
+	l, err := s.look(ctx, want.policies, s.cluster.cfg.Reviewer)
+	if err != nil {
 		return nil, err
 	}
-	if !works {
-		return nil, errNotBootstrapped
-	}
 	var edits []edit
-	for _, e := range append(policies, tokens...) {
+	add := func(e *edit) {
 		if e != nil {
 			edits = append(edits, *e)
 		}
 	}
-	return edits, nil
+	for _, policy := range want.policies {
+		add(comparePolicy(l.policies[policy.Name], policy))
+	}
+	for _, r := range want.roles {
+		add(compareRole(l.roles, r))
+	}
+	for _, t := range want.tokens {
+		add(compareToken(l.tokens, t, s.chosen(t)))
+	}
+	add(compareAnonymous(l.tokens, want.anonymous))
+	add(compareMethod(l.method, l.reviewer, s.cluster.cfg.LoginTTL))
+	for _, r := range want.rules {
+		add(compareRule(l.rules, r))
+	}
+	return edits, l.notYet
 }
 
-// known names what could not be read, or says that the management token is not
-// known yet.
-func known(err error, kind, name string) error {
-	switch {
-	case err == nil:
-		return nil
-	case unknownToken(err):
-		return errNotBootstrapped
+// comparePolicy gives the edit that a policy needs, or nil.
+func comparePolicy(live *api.ACLPolicy, want Policy) *edit {
+	wanted := &api.ACLPolicy{Name: want.Name, Description: want.Description, Rules: want.Rules}
+	e := &edit{change: converge.Change{Subject: "Consul policy " + want.Name}, stage: makePolicies}
+	if live == nil {
+		e.change.Action = converge.Create
+		e.apply = call(func(acl *api.ACL, w *api.WriteOptions) error { _, _, err := acl.PolicyCreate(wanted, w); return err })
+		return e
 	}
-	return fmt.Errorf("read the Consul %s %s: %w", kind, name, err)
+	wanted.ID = live.ID
+	e.change.Action = converge.Update
+	e.change.Fields = differ(
+		converge.Field{Path: "rules", Old: live.Rules, New: want.Rules},
+		converge.Field{Path: "description", Old: live.Description, New: want.Description},
+		converge.Field{Path: "datacenters", Old: strings.Join(live.Datacenters, ", ")},
+	)
+	e.apply = call(func(acl *api.ACL, w *api.WriteOptions) error { _, _, err := acl.PolicyUpdate(wanted, w); return err })
+	return e.ifAny()
+}
+
+// compareRole gives the edit that a role needs, or nil.
+func compareRole(live []*api.ACLRole, want role) *edit {
+	wanted := &api.ACLRole{Name: want.name, Description: want.description, Policies: linksTo(want.policies)}
+	e := &edit{change: converge.Change{Subject: "Consul role " + want.name}, stage: makeRoles}
+	i := slices.IndexFunc(live, func(r *api.ACLRole) bool { return r.Name == want.name })
+	if i < 0 {
+		e.change.Action = converge.Create
+		e.apply = call(func(acl *api.ACL, w *api.WriteOptions) error { _, _, err := acl.RoleCreate(wanted, w); return err })
+		return e
+	}
+	there := live[i]
+	wanted.ID = there.ID
+	e.change.Action = converge.Update
+	e.change.Fields = differ(
+		converge.Field{Path: "policies", Old: names(there.Policies), New: names(wanted.Policies)},
+		converge.Field{Path: "description", Old: there.Description, New: want.description},
+		converge.Field{Path: "identities", Old: identities(there.ServiceIdentities, there.NodeIdentities, there.TemplatedPolicies)},
+	)
+	e.apply = call(func(acl *api.ACL, w *api.WriteOptions) error { _, _, err := acl.RoleUpdate(wanted, w); return err })
+	return e.ifAny()
+}
+
+// ifAny is the edit, or nil when no field differs.
+func (e *edit) ifAny() *edit {
+	if len(e.change.Fields) == 0 {
+		return nil
+	}
+	return e
+}
+
+func linksTo(names []string) []*api.ACLLink {
+	var links []*api.ACLLink
+	for _, name := range names {
+		links = append(links, &api.ACLLink{Name: name})
+	}
+	return links
+}
+
+func names(links []*api.ACLLink) string {
+	var names []string
+	for _, link := range links {
+		names = append(names, link.Name)
+	}
+	slices.Sort(names)
+	return strings.Join(names, ", ")
+}
+
+// identities are the other ways in which rights can be given.
+func identities(services []*api.ACLServiceIdentity, nodes []*api.ACLNodeIdentity, templated []*api.ACLTemplatedPolicy) string {
+	var names []string
+	for _, i := range services {
+		names = append(names, "service "+i.ServiceName)
+	}
+	for _, i := range nodes {
+		names = append(names, "node "+i.NodeName)
+	}
+	for _, i := range templated {
+		names = append(names, "templated "+i.TemplateName)
+	}
+	slices.Sort(names)
+	return strings.Join(names, ", ")
 }

@@ -24,10 +24,12 @@ func absent(err error) bool {
 		status.Code == http.StatusForbidden && strings.Contains(status.Body, "token does not exist"))
 }
 
-// bootstrapped reports whether err refuses a bootstrap because there was one.
+// bootstrapped reports whether err refuses a bootstrap because there was one: before, or,
+// where a reset file allows another, in the very moment.
 func bootstrapped(err error) bool {
 	var status api.StatusError
-	return errors.As(err, &status) && strings.Contains(status.Body, "ACL bootstrap no longer allowed")
+	return errors.As(err, &status) && (strings.Contains(status.Body, "ACL bootstrap no longer allowed") ||
+		strings.Contains(status.Body, "Invalid ACL bootstrap reset index"))
 }
 
 // passing are the words of answers with 500 that a moment later are different.
@@ -35,17 +37,28 @@ func bootstrapped(err error) bool {
 // making call" before whatever another server answered.
 var passing = []string{
 	"No cluster leader", "not the leader", "leadership lost", "leadership transfer", "not ready to serve consistent",
-	"rpc error getting client", "failed to get conn", "raft is already shutdown", "shutting down", "connection", "EOF", "timeout", "timed out",
+	"rpc error getting client", "nodes reported success", "failed to get conn", "raft is already shutdown", "shutting down", "not initialized yet", "connection", "EOF", "timeout", "timed out",
 	// A leader of a few milliseconds has not made its own policies yet.
 	"No such policy with ID: 00000000-0000-0000-0000-000000000001",
 }
 
-// transient reports whether the same call may succeed a moment later.
-func transient(err error) bool {
+// answered reports whether err is a whole answer of a server. One whose words are
+// missing was cut off behind its first line: Consul always says why it refuses.
+func answered(err error) bool {
 	var status api.StatusError
 	if !errors.As(err, &status) {
-		return !errors.Is(err, errOtherCA) // it never got an answer
+		return false
 	}
+	return status.Body != "" || status.Code != http.StatusForbidden && status.Code != http.StatusInternalServerError
+}
+
+// transient reports whether the same call may succeed a moment later.
+func transient(err error) bool {
+	if !answered(err) {
+		return !errors.Is(err, errOtherCA) && !errors.Is(err, errReviewer)
+	}
+	var status api.StatusError
+	errors.As(err, &status)
 	switch status.Code {
 	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
 		return true

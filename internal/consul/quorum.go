@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -13,7 +14,8 @@ import (
 )
 
 // quorumStep waits until the loss of a server would do no harm: a leader, every
-// server a voter, and autopilot calls each healthy by raft's own measures.
+// server a voter, autopilot calls each healthy by raft's own measures and has
+// done so for a while, and a write reaches them all.
 type quorumStep struct{ *Cluster }
 
 // Name is "consul/quorum".
@@ -40,6 +42,9 @@ func (q quorumStep) Plan(ctx context.Context) (converge.Plan, error) {
 	for _, lack := range status.lacks(q.cfg.Servers) {
 		plan.Changes = append(plan.Changes, converge.Change{Subject: "Consul " + lack.what, Action: converge.Wait, Note: lack.note})
 	}
+	if pods, err := q.pods(ctx); err == nil { // which is no concern of raft's
+		plan.Notices = shared(pods)
+	}
 	return plan, nil
 }
 
@@ -51,37 +56,36 @@ func (q quorumStep) Apply(ctx context.Context, _ converge.Plan) error {
 		if err != nil {
 			return false, "", impatient(err)
 		}
-		var notes []string
-		for _, lack := range status.lacks(q.cfg.Servers) {
-			notes = append(notes, lack.note)
+		pending := status.pending(q.cfg.Servers)
+		if pending == "" {
+			pending, err = q.proven(ctx)
 		}
-		return len(notes) == 0, strings.Join(notes, ", "), nil
+		return err == nil && pending == "", pending, impatient(err)
 	})
 }
 
-type lack struct{ what, note string }
+// pending is all that is lacking, in one clause; "" for nothing.
+func (s Status) pending(servers int) string {
+	var notes []string
+	for _, lack := range s.lacks(servers) {
+		notes = append(notes, lack.note)
+	}
+	return strings.Join(notes, ", ")
+}
 
-// lacks are what keeps the quorum from being whole.
-func (s Status) lacks(servers int) []lack {
-	var lacks []lack
-	if s.Leader == "" {
-		lacks = append(lacks, lack{"leader", "no leader"})
-	}
-	if s.Voters < servers {
-		lacks = append(lacks, lack{"voters", fmt.Sprintf("%d of %d voters", s.Voters, servers)})
-	}
-	var sick []string
-	for _, server := range s.Members {
-		if !server.Healthy {
-			sick = append(sick, fmt.Sprintf("%s (%s, %s)", server.Name, server.Role, server.Gossip))
+// shared names the nodes that more than one server runs on.
+func shared(pods map[string]Pod) []string {
+	on := make(map[string][]string)
+	for _, name := range slices.Sorted(maps.Keys(pods)) {
+		if node := pods[name].Node; node != "" {
+			on[node] = append(on[node], name)
 		}
 	}
-	slices.Sort(sick)
-	switch {
-	case len(sick) > 0:
-		lacks = append(lacks, lack{"health", "not healthy: " + strings.Join(sick, ", ")})
-	case !s.Healthy:
-		lacks = append(lacks, lack{"health", "autopilot has not called it healthy"})
+	var notices []string
+	for _, node := range slices.Sorted(maps.Keys(on)) {
+		if names := on[node]; len(names) > 1 {
+			notices = append(notices, fmt.Sprintf("%s run on one node, %s: its loss is that of %d votes", strings.Join(names, " and "), node, len(names)))
+		}
 	}
-	return lacks
+	return notices
 }

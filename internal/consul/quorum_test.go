@@ -6,9 +6,10 @@ import (
 	"context"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"clusterup.dev/clusterup/internal/consul"
 	"clusterup.dev/clusterup/internal/converge"
@@ -40,14 +41,11 @@ func TestQuorumAfterLosses(t *testing.T) {
 	t.Logf("whole again %s after it was started", time.Since(start).Round(time.Millisecond))
 
 	start = time.Now()
+	var ends errgroup.Group
 	for i := range servers {
-		must(t, syscall.Kill(w.running[i].PID, syscall.SIGTERM))
+		ends.Go(func() error { return w.stop(t.Context(), i) })
 	}
-	for i := range servers {
-		must(t, converge.Until(t.Context(), w.pod(i)+" to leave", time.Minute, func(context.Context) (bool, string, error) {
-			return syscall.Kill(w.running[i].PID, 0) != nil, "", nil
-		}))
-	}
+	must(t, ends.Wait())
 	t.Logf("all left in %s", time.Since(start).Round(time.Millisecond))
 	start = time.Now()
 	for i := range servers {

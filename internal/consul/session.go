@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/hashicorp/consul/api"
+	"golang.org/x/sync/singleflight"
 
 	"clusterup.dev/clusterup/internal/secret"
 )
@@ -26,6 +27,8 @@ type session struct {
 	tokens  Tokens
 	web     *http.Transport
 	servers []*api.Client // by ordinal
+
+	rings singleflight.Group // questions about the gossip keyring
 
 	mu   sync.Mutex
 	good int // the server that answered last; -1 for none
@@ -41,9 +44,9 @@ func (c *Cluster) session(ctx context.Context) (*session, error) {
 	if !ok {
 		return nil, fmt.Errorf("there is no token %s", caToken)
 	}
-	management, ok := tokens.Secret(bootstrapToken)
+	management, ok := tokens.Secret(c.cfg.Token)
 	if !ok {
-		return nil, fmt.Errorf("there is no token %s", bootstrapToken)
+		return nil, fmt.Errorf("there is no token %s", c.cfg.Token)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -3,15 +3,17 @@
 package consul
 
 import (
+	"cmp"
 	"context"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/hashicorp/consul/api"
+	"golang.org/x/sync/errgroup"
 )
 
-// Status is the state of the quorum as its leader sees it.
+// Status is the state of the quorum as its leader sees it: who votes says raft, who
+// is healthy says autopilot, whose own word on votes may be seconds old.
 type Status struct {
 	Leader           string   `json:"leader"` // name of the server; "" for none
 	Voters           int      `json:"voters"`
@@ -19,56 +21,112 @@ type Status struct {
 	Wanted           int      `json:"wanted"`
 	Healthy          bool     `json:"healthy"`          // every server, says autopilot
 	FailureTolerance int      `json:"failureTolerance"` // servers that may fail now
-	Members          []Member `json:"members"`          // sorted by name
+	Members          []Member `json:"members"`          // sorted by name; wanted ones that raft does not know, too
+
+	settling time.Duration // how long a server has to be healthy to be stable
 }
 
 // Member is one server.
 type Member struct {
-	Name        string    `json:"name"`
-	Address     string    `json:"address"`
-	Version     string    `json:"version"`
-	Role        string    `json:"role"`   // leader, voter, non-voter
-	Gossip      string    `json:"gossip"` // alive, failed, left
-	Healthy     bool      `json:"healthy"`
-	StableSince time.Time `json:"stableSince"`
+	Name        string        `json:"name"`
+	ID          string        `json:"id"` // in raft; stays when the address changes
+	Address     string        `json:"address"`
+	Version     string        `json:"version"`
+	Role        string        `json:"role"`   // leader, voter, non-voter, absent
+	Gossip      string        `json:"gossip"` // alive, failed, left
+	Healthy     bool          `json:"healthy"`
+	StableSince time.Time     `json:"stableSince"`      // of Healthy, one way or the other
+	LastContact time.Duration `json:"lastContactNanos"` // of a follower with the leader
+	LastIndex   uint64        `json:"lastIndex"`        // in its log, as the leader knows
 }
 
-// Whole reports whether every wanted server votes and is healthy.
+// absent is the role of a wanted server that raft does not know.
+const absentRole = "absent"
+
+// votes reports whether raft counts it.
+func (m Member) votes() bool { return m.Role == "leader" || m.Role == "voter" }
+
+// Whole reports whether every wanted server votes and is healthy and stable.
 func (s Status) Whole() bool { return len(s.lacks(s.Wanted)) == 0 }
 
-// Status asks the leader's autopilot. It needs the ACLs to be bootstrapped.
+// member finds a server by its name.
+func (s Status) member(name string) (Member, bool) {
+	i := slices.IndexFunc(s.Members, func(m Member) bool { return m.Name == name })
+	if i < 0 {
+		return Member{}, false
+	}
+	return s.Members[i], true
+}
+
+// Status asks the leader. It needs the ACLs to be bootstrapped.
 func (c *Cluster) Status(ctx context.Context) (Status, error) {
 	s, err := c.session(ctx)
 	if err != nil {
 		return Status{}, err
 	}
-	var state *api.AutopilotState
-	err = s.read(ctx, func(ctx context.Context, server *api.Client) (err error) {
-		state, err = server.Operator().AutopilotState((&api.QueryOptions{}).WithContext(ctx))
-		return err
-	})
-	if err != nil {
-		return Status{}, err
-	}
-	status := Status{
-		Voters:           len(state.Voters),
-		Servers:          len(state.Servers),
-		Wanted:           c.cfg.Servers,
-		Healthy:          state.Healthy,
-		FailureTolerance: state.FailureTolerance,
-		Leader:           state.Servers[state.Leader].Name,
-	}
-	for _, server := range state.Servers {
-		status.Members = append(status.Members, Member{
-			Name:        server.Name,
-			Address:     server.Address,
-			Version:     server.Version,
-			Role:        string(server.Status),
-			Gossip:      server.NodeStatus,
-			Healthy:     server.Healthy,
-			StableSince: server.StableSince,
+	var (
+		raft   *api.RaftConfiguration
+		state  *api.AutopilotState
+		config *api.AutopilotConfiguration
+	)
+	group, ctx := errgroup.WithContext(ctx)
+	ask := func(f func(operator *api.Operator, q *api.QueryOptions) error) {
+		group.Go(func() error {
+			return s.read(ctx, func(ctx context.Context, server *api.Client) error {
+				return f(server.Operator(), (&api.QueryOptions{}).WithContext(ctx))
+			})
 		})
 	}
-	slices.SortFunc(status.Members, func(a, b Member) int { return strings.Compare(a.Name, b.Name) })
+	ask(func(o *api.Operator, q *api.QueryOptions) (err error) {
+		raft, err = o.RaftGetConfiguration(q)
+		return err
+	})
+	ask(func(o *api.Operator, q *api.QueryOptions) (err error) { state, err = o.AutopilotState(q); return err })
+	ask(func(o *api.Operator, q *api.QueryOptions) (err error) {
+		config, err = o.AutopilotGetConfiguration(q)
+		return err
+	})
+	if err := group.Wait(); err != nil {
+		return Status{}, err
+	}
+	status := statusOf(raft, state)
+	if d := config.ServerStabilizationTime; d != nil {
+		status.settling = d.Duration()
+	}
+	status.Wanted = c.cfg.Servers
+	for i := range c.cfg.Servers {
+		if _, there := status.member(c.server(i)); !there {
+			status.Members = append(status.Members, Member{Name: c.server(i), Role: absentRole})
+		}
+	}
+	slices.SortFunc(status.Members, func(a, b Member) int { return cmp.Compare(a.Name, b.Name) })
 	return status, nil
+}
+
+// statusOf takes members, votes and the leader from raft, and the rest from
+// autopilot; a server that autopilot has not looked at yet is not healthy.
+func statusOf(raft *api.RaftConfiguration, state *api.AutopilotState) Status {
+	status := Status{Servers: len(raft.Servers), Healthy: state.Healthy, FailureTolerance: state.FailureTolerance}
+	for _, server := range raft.Servers {
+		member := Member{Name: server.Node, ID: server.ID, Address: server.Address, Role: "non-voter"}
+		if known, ok := state.Servers[server.ID]; ok {
+			member.Name = cmp.Or(known.Name, server.Node) // raft's is unknown while an address changes
+			member.Version, member.Gossip = known.Version, known.NodeStatus
+			member.Healthy, member.StableSince, member.LastIndex = known.Healthy, known.StableSince, known.LastIndex
+			if known.LastContact != nil {
+				member.LastContact = known.LastContact.Duration()
+			}
+		}
+		switch {
+		case server.Leader:
+			member.Role, status.Leader = "leader", member.Name
+		case server.Voter:
+			member.Role = "voter"
+		}
+		if member.votes() {
+			status.Voters++
+		}
+		status.Members = append(status.Members, member)
+	}
+	return status
 }

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/hashicorp/consul/api"
 
@@ -16,44 +15,82 @@ import (
 )
 
 // compareToken gives the edit that a token needs, or nil.
-func (s *session) compareToken(ctx context.Context, want token) (*edit, error) {
-	wanted := s.chosen(want)
-	var live *api.ACLToken
-	err := s.read(ctx, func(ctx context.Context, server *api.Client) (err error) {
-		live, _, err = server.ACL().TokenRead(wanted.AccessorID, (&api.QueryOptions{}).WithContext(ctx))
-		return err
-	})
-	change := converge.Change{Subject: "Consul token " + want.id}
-	switch {
-	case absent(err):
-		change.Action = converge.Create
-		return &edit{change: change, tokens: []token{want}, apply: func(ctx context.Context) error {
-			return s.createToken(ctx, wanted)
-		}}, nil
-	case err != nil:
-		return nil, err
+func compareToken(live []*api.ACLTokenListEntry, want token, wanted *api.ACLToken) *edit {
+	e := &edit{change: converge.Change{Subject: "Consul token " + want.id}, stage: makeTokens}
+	create := call(func(acl *api.ACL, w *api.WriteOptions) error { _, _, err := acl.TokenCreate(wanted, w); return err })
+	there := findToken(live, wanted.AccessorID)
+	if there == nil {
+		e.change.Action = converge.Create
+		e.apply, e.tokens = create, []token{want}
+		return e
 	}
-	fixed := fixedDifferences(live, wanted)
-	change.Fields = append(fixed, differ(
-		converge.Field{Path: "policies", Old: links(live.Policies), New: links(wanted.Policies)},
-		converge.Field{Path: "description", Old: live.Description, New: wanted.Description},
-		converge.Field{Path: "roles", Old: roles(live.Roles)},
-		converge.Field{Path: "identities", Old: identities(live)},
+	fixed := fixedDifferences(there, wanted)
+	e.change.Fields = append(fixed, differ(
+		converge.Field{Path: "policies", Old: names(there.Policies), New: names(wanted.Policies)},
+		converge.Field{Path: "roles", Old: names(there.Roles), New: names(wanted.Roles)},
+		converge.Field{Path: "description", Old: there.Description, New: wanted.Description},
+		converge.Field{Path: "identities", Old: identities(there.ServiceIdentities, there.NodeIdentities, there.TemplatedPolicies)},
 	)...)
-	switch {
-	case len(change.Fields) == 0:
-		return nil, nil
-	case len(fixed) == 0:
-		change.Action = converge.Update
-		return &edit{change: change, apply: func(ctx context.Context) error { return s.updateToken(ctx, wanted) }}, nil
+	if len(fixed) == 0 {
+		e.change.Action = converge.Update
+		e.apply = call(func(acl *api.ACL, w *api.WriteOptions) error { _, _, err := acl.TokenUpdate(wanted, w); return err })
+		return e.ifAny()
 	}
-	change.Action = converge.Replace
-	return &edit{change: change, tokens: []token{want}, apply: func(ctx context.Context) error {
-		if err := s.deleteToken(ctx, wanted.AccessorID); err != nil {
+	e.change.Action = converge.Replace
+	e.tokens = []token{want}
+	e.apply = func(ctx context.Context, s *session) error {
+		if err := dropToken(wanted.AccessorID)(ctx, s); err != nil {
 			return err
 		}
-		return s.createToken(ctx, wanted)
-	}}, nil
+		return create(ctx, s)
+	}
+	return e
+}
+
+func findToken(live []*api.ACLTokenListEntry, accessor string) *api.ACLTokenListEntry {
+	if i := slices.IndexFunc(live, func(t *api.ACLTokenListEntry) bool { return t.AccessorID == accessor }); i >= 0 {
+		return live[i]
+	}
+	return nil
+}
+
+// fixedDifferences are those that Consul does not let change in a token.
+func fixedDifferences(live *api.ACLTokenListEntry, wanted *api.ACLToken) []converge.Field {
+	var fields []converge.Field
+	if live.SecretID != wanted.SecretID {
+		fields = append(fields, converge.Field{Path: "secretID", Old: "(another secret)", New: "(the chosen secret)"})
+	}
+	if live.Local {
+		fields = append(fields, converge.Field{Path: "local", Old: "true", New: "false"})
+	}
+	if live.ExpirationTime != nil {
+		fields = append(fields, converge.Field{Path: "expirationTime", Old: live.ExpirationTime.String()})
+	}
+	return fields
+}
+
+// anonymousToken is the accessor of the token that counts for a request without
+// one. Consul makes it, and its secret is known to everybody.
+const anonymousToken = "00000000-0000-0000-0000-000000000002"
+
+// compareAnonymous gives the edit that the anonymous token needs, or nil.
+func compareAnonymous(live []*api.ACLTokenListEntry, want *Anonymous) *edit {
+	if want == nil {
+		return nil
+	}
+	there := findToken(live, anonymousToken)
+	if there == nil { // a leader of a few milliseconds has not made it yet
+		there = &api.ACLTokenListEntry{Description: "Anonymous Token"}
+	}
+	wanted := &api.ACLToken{AccessorID: anonymousToken, Description: there.Description, Policies: linksTo(want.Policies)}
+	e := &edit{change: converge.Change{Subject: "Consul anonymous token", Action: converge.Update}, stage: makeTokens}
+	e.change.Fields = differ(
+		converge.Field{Path: "policies", Old: names(there.Policies), New: names(wanted.Policies)},
+		converge.Field{Path: "roles", Old: names(there.Roles)},
+		converge.Field{Path: "identities", Old: identities(there.ServiceIdentities, there.NodeIdentities, there.TemplatedPolicies)},
+	)
+	e.apply = call(func(acl *api.ACL, w *api.WriteOptions) error { _, _, err := acl.TokenUpdate(wanted, w); return err })
+	return e.ifAny()
 }
 
 // checkChosen refuses tokens whose ids were not made.
@@ -71,47 +108,14 @@ func (s *session) checkChosen(tokens []token) error {
 func (s *session) chosen(want token) *api.ACLToken {
 	value, _ := s.tokens.Secret(want.id)
 	accessor, _ := s.tokens.Public(want.id)
-	wanted := &api.ACLToken{AccessorID: accessor, SecretID: value.RevealString(), Description: want.description}
-	for _, name := range want.policies {
-		wanted.Policies = append(wanted.Policies, &api.ACLTokenPolicyLink{Name: name})
+	return &api.ACLToken{
+		AccessorID: accessor, SecretID: value.RevealString(), Description: want.description,
+		Policies: linksTo(want.policies), Roles: linksTo(want.roles),
 	}
-	return wanted
 }
 
-// fixedDifferences are those that Consul does not let change in a token.
-func fixedDifferences(live, wanted *api.ACLToken) []converge.Field {
-	var fields []converge.Field
-	if live.SecretID != wanted.SecretID {
-		fields = append(fields, converge.Field{Path: "secretID", Old: "(another secret)", New: "(the chosen secret)"})
-	}
-	if live.Local {
-		fields = append(fields, converge.Field{Path: "local", Old: "true", New: "false"})
-	}
-	if live.ExpirationTime != nil {
-		fields = append(fields, converge.Field{Path: "expirationTime", Old: live.ExpirationTime.String()})
-	}
-	return fields
-}
-
-func (s *session) createToken(ctx context.Context, wanted *api.ACLToken) error {
-	return s.write(ctx, func(ctx context.Context, server *api.Client) error {
-		_, _, err := server.ACL().TokenCreate(wanted, (&api.WriteOptions{}).WithContext(ctx))
-		return err
-	})
-}
-
-func (s *session) updateToken(ctx context.Context, wanted *api.ACLToken) error {
-	return s.write(ctx, func(ctx context.Context, server *api.Client) error {
-		_, _, err := server.ACL().TokenUpdate(wanted, (&api.WriteOptions{}).WithContext(ctx))
-		return err
-	})
-}
-
-func (s *session) deleteToken(ctx context.Context, accessor string) error {
-	return s.write(ctx, func(ctx context.Context, server *api.Client) error {
-		_, err := server.ACL().TokenDelete(accessor, (&api.WriteOptions{}).WithContext(ctx))
-		return err
-	})
+func dropToken(accessor string) func(context.Context, *session) error {
+	return gone(func(acl *api.ACL, w *api.WriteOptions) error { _, err := acl.TokenDelete(accessor, w); return err })
 }
 
 // awaitTokens returns when every server that answers knows the tokens itself.
@@ -133,38 +137,4 @@ func (s *session) awaitTokens(ctx context.Context, tokens []token) error {
 		}
 	}
 	return nil
-}
-
-func links(policies []*api.ACLTokenPolicyLink) string {
-	var names []string
-	for _, p := range policies {
-		names = append(names, p.Name)
-	}
-	slices.Sort(names)
-	return strings.Join(names, ", ")
-}
-
-func roles(roles []*api.ACLTokenRoleLink) string {
-	var names []string
-	for _, r := range roles {
-		names = append(names, r.Name)
-	}
-	slices.Sort(names)
-	return strings.Join(names, ", ")
-}
-
-// identities are the other ways in which a token can be given rights.
-func identities(t *api.ACLToken) string {
-	var names []string
-	for _, i := range t.ServiceIdentities {
-		names = append(names, "service "+i.ServiceName)
-	}
-	for _, i := range t.NodeIdentities {
-		names = append(names, "node "+i.NodeName)
-	}
-	for _, i := range t.TemplatedPolicies {
-		names = append(names, "templated "+i.TemplateName)
-	}
-	slices.Sort(names)
-	return strings.Join(names, ", ")
 }

@@ -16,6 +16,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -38,10 +39,13 @@ type world struct {
 	network string // "127.53.7": the servers are .1, .2 and .3
 	tokens  *secret.Set
 	asks    []consul.Ask
+	jwt     atomic.Value      // string: the reviewer's token in Kubernetes; none: it is not filled yet
 	files   map[string]string // of the ConfigMap and the Secret
 
 	mu      sync.Mutex
 	running map[int]*testservers.Process
+	clients map[string]*api.Client
+	moved   map[int]int // how often a server came back at another address
 
 	dials  atomic.Int32
 	writes atomic.Int32
@@ -66,23 +70,34 @@ func newWorld(t *testing.T) *world {
 
 func prepare(t *testing.T) *world {
 	t.Helper()
+	return prepareWith(t, ownTokens(t))
+}
+
+func prepareWith(t *testing.T, tokens *secret.Set) *world {
+	t.Helper()
 	w := &world{
+		tokens:  tokens,
 		program: testservers.Bin(t, "consul"),
 		dir:     t.TempDir(),
 		network: fmt.Sprintf("127.%d.%d", 50+rand.IntN(200), rand.IntN(250)),
 		running: make(map[int]*testservers.Process),
+		moved:   make(map[int]int),
+		clients: make(map[string]*api.Client),
 	}
 	a, values := ownAddon(t)
-	w.tokens = makeTokens(t, a, values)
-	asked, err := a.Asks("test", values)
+	var err error
+	w.asks, err = asksOf(a, values)
 	must(t, err)
-	own, err := consul.ParseAsk("consul", asked["consul"], func(name string) ([]byte, error) { return fs.ReadFile(a.Files(), name) })
-	must(t, err)
-	w.asks = []consul.Ask{own, {
-		Addon:    "app",
-		Policies: []consul.Policy{{Name: "app", Rules: `key_prefix "app/" { policy = "write" }` + "\n" + `agent_prefix "" { policy = "read" }`}},
-		Tokens:   []consul.Token{{Token: "consul", Policies: []string{"app"}, Description: "an application"}},
-	}}
+	w.jwt.Store(fakeJWT("one"))
+	w.render(t)
+	return w
+}
+
+// render gives the servers what the add-on renders to with the tokens of now; it
+// counts when they are started.
+func (w *world) render(t *testing.T) {
+	t.Helper()
+	a, values := ownAddon(t)
 	objects, err := addon.Render(addon.Input{Addon: a, Values: values, Environment: "test", Tokens: w.tokens})
 	must(t, err)
 	w.files = make(map[string]string)
@@ -98,7 +113,6 @@ func prepare(t *testing.T) *world {
 			w.files[name] = text
 		}
 	}
-	return w
 }
 
 // start runs server i; its data stay when it is started again.
@@ -125,14 +139,40 @@ func (w *world) start(t *testing.T, i int) {
 }
 
 func (w *world) kill(i int) {
-	w.mu.Lock()
-	p := w.running[i]
-	w.mu.Unlock()
-	p.Kill()
+	w.process(i).Kill()
 }
 
-func (w *world) pod(i int) string     { return fmt.Sprintf("consul-server-%d", i) }
-func (w *world) address(i int) string { return fmt.Sprintf("%s.%d", w.network, i+1) }
+func (w *world) pod(i int) string { return fmt.Sprintf("consul-server-%d", i) }
+
+// address is where a server is, until it moves as a new pod does.
+func (w *world) address(i int) string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return fmt.Sprintf("%s.%d", w.network, 1+i+10*w.moved[i])
+}
+
+func (w *world) move(i int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.moved[i]++
+}
+
+func (w *world) process(i int) *testservers.Process {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.running[i]
+}
+
+// stop tells a server to end, as Kubernetes does, and returns when it has.
+func (w *world) stop(ctx context.Context, i int) error {
+	p := w.process(i)
+	if err := syscall.Kill(p.PID, syscall.SIGTERM); err != nil {
+		return err
+	}
+	return converge.Until(ctx, w.pod(i)+" to leave", time.Minute, func(context.Context) (bool, string, error) {
+		return p.Gone(), "it has not ended", nil
+	})
+}
 
 // Dial connects to the server that stands for a pod.
 func (w *world) Dial(ctx context.Context, namespace, pod string, port int) (net.Conn, error) {
@@ -168,6 +208,14 @@ func (w *world) cluster(t *testing.T, change ...func(*consul.Config)) *consul.Cl
 		Tokens:  func(context.Context) (consul.Tokens, error) { return w.tokens, nil },
 		Asks:    w.asks,
 		Timeout: time.Minute,
+		Reviewer: func(context.Context) (consul.Reviewer, error) {
+			jwt, _ := w.jwt.Load().(string)
+			if jwt == "" {
+				return consul.Reviewer{}, fmt.Errorf("the token of the reviewer: %w", converge.ErrNotYet)
+			}
+			ca, _ := w.tokens.Public("consul/ca")
+			return consul.Reviewer{Host: "https://kubernetes.default.svc", CACert: ca, JWT: secret.NewString(jwt)}, nil
+		},
 	}
 	for _, f := range change {
 		f(&cfg)
@@ -184,14 +232,26 @@ func (w *world) client(t *testing.T, token string) *api.Client {
 	return w.clientOf(t, 0, token)
 }
 
+// clientOf is one to server i where it is now; servers bound the connections of a
+// host, so each is kept.
 func (w *world) clientOf(t *testing.T, i int, token string) *api.Client {
 	t.Helper()
+	key := token + "@" + w.address(i)
+	w.mu.Lock()
+	client, ok := w.clients[key]
+	w.mu.Unlock()
+	if ok {
+		return client
+	}
 	ca, _ := w.tokens.Public("consul/ca")
 	client, err := api.NewClient(&api.Config{
 		Scheme: "https", Address: net.JoinHostPort(w.address(i), "8501"), Token: token,
 		TLSConfig: api.TLSConfig{Address: "server.dc1.consul", CAPem: []byte(ca)},
 	})
 	must(t, err)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.clients[key] = client
 	return client
 }
 
@@ -200,6 +260,11 @@ func step(t *testing.T, c *consul.Cluster, name string) converge.Step {
 	for _, item := range c.Steps() {
 		if item.Step.Name() == name {
 			return item.Step
+		}
+	}
+	for _, last := range c.Lastly() {
+		if last.Name() == name {
+			return last
 		}
 	}
 	t.Fatalf("there is no step %s", name)
@@ -219,6 +284,12 @@ func carryOut(t *testing.T, c *consul.Cluster) map[string]converge.Plan {
 	return plans
 }
 
+// fakeJWT has the form of a token of a ServiceAccount.
+func fakeJWT(subject string) string {
+	part := func(text string) string { return base64.RawURLEncoding.EncodeToString([]byte(text)) }
+	return part(`{"alg":"RS256"}`) + "." + part(fmt.Sprintf(`{"sub":%q}`, subject)) + "." + part("signed")
+}
+
 func must(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {
@@ -236,6 +307,28 @@ func ownAddon(t *testing.T) (*addon.Addon, map[string]any) {
 	return a, values
 }
 
+// asksOf is what the add-on and an application ask of Consul.
+func asksOf(a *addon.Addon, values map[string]any) ([]consul.Ask, error) {
+	asked, err := a.Asks("test", values)
+	if err != nil {
+		return nil, err
+	}
+	own, err := consul.ParseAsk(asked["consul"], consul.Source{
+		Addon: "consul", Dir: "addons/consul", Namespace: "consul", Read: func(name string) ([]byte, error) { return fs.ReadFile(a.Files(), name) },
+	})
+	return []consul.Ask{own, {
+		Addon:    "app",
+		Policies: []consul.Policy{{Name: "app", Rules: `key_prefix "app/" { policy = "write" }` + "\n" + `agent_prefix "" { policy = "read" }`}},
+		Tokens:   []consul.Token{{Token: "consul", Policies: []string{"app"}, Description: "an application"}},
+	}}, err
+}
+
+// specsOf are the tokens of the add-on, and one of another.
+func specsOf(a *addon.Addon, values map[string]any) ([]secret.Spec, error) {
+	specs, err := a.Specs("test", values)
+	return append(specs, secret.Spec{Addon: "app", Name: "consul", Kind: secret.ACLToken}), err
+}
+
 func ownTokens(t *testing.T) *secret.Set {
 	t.Helper()
 	a, values := ownAddon(t)
@@ -245,9 +338,8 @@ func ownTokens(t *testing.T) *secret.Set {
 // makeTokens makes the tokens of the add-on, and one of another.
 func makeTokens(t *testing.T, a *addon.Addon, values map[string]any) *secret.Set {
 	t.Helper()
-	specs, err := a.Specs("test", values)
+	specs, err := specsOf(a, values)
 	must(t, err)
-	specs = append(specs, secret.Spec{Addon: "app", Name: "consul", Kind: secret.ACLToken})
 	identity, err := secret.CreateIdentity(filepath.Join(t.TempDir(), "keys", "identity.txt"))
 	must(t, err)
 	keeper := &secret.Keeper{Bucket: memory{}, Recipients: []secret.Recipient{identity.Recipient()}, Identities: []secret.Identity{identity}}

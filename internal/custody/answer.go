@@ -30,13 +30,17 @@ func (a *Answer) Wipe() {
 // sealedAnswer is an Answer at rest.
 type sealedAnswer struct {
 	Shares []sealedShare `json:"shares"`
-	Root   []byte        `json:"root"` // sealed to the runner
+	Root   []byte        `json:"root,omitempty"` // sealed to the runner; a rekey has none
 }
 
 type sealedShare struct {
 	Holder string `json:"holder"`
 	N      int    `json:"n"` // from 1, for each holder
 	Sealed []byte `json:"sealed"`
+	PGP    bool   `json:"pgp,omitempty"` // Vault sealed it
+	// Receipt is what is kept of the share's proof; an answer that an older
+	// version kept has none.
+	Receipt *receipt `json:"receipt,omitempty"`
 }
 
 // Sealed is an answer in sealed form, ready to be kept. It can be kept again
@@ -46,8 +50,8 @@ type Sealed struct {
 	data []byte
 }
 
-// SealAnswer seals every share to its holder, in the order of holders, and the
-// root token to the runner.
+// SealAnswer seals every share to its holder, in the order of holders, with a
+// receipt for each, and the root token to the runner.
 func (e *Escrow) SealAnswer(j Journal, holders []Holder, a *Answer) (*Sealed, error) {
 	var out sealedAnswer
 	next := 0
@@ -60,7 +64,8 @@ func (e *Escrow) SealAnswer(j Journal, holders []Holder, a *Answer) (*Sealed, er
 			if err != nil {
 				return nil, err
 			}
-			out.Shares = append(out.Shares, sealedShare{Holder: h.Name, N: n, Sealed: sealed})
+			kept := receiptFor(place{nonce: j.Nonce, holder: h.Name, n: n}.prove(a.Shares[next]))
+			out.Shares = append(out.Shares, sealedShare{Holder: h.Name, N: n, Sealed: sealed, Receipt: &kept})
 			next++
 		}
 	}
@@ -68,7 +73,8 @@ func (e *Escrow) SealAnswer(j Journal, holders []Holder, a *Answer) (*Sealed, er
 		return nil, fmt.Errorf("%d shares for %d places", len(a.Shares), next)
 	}
 	var err error
-	if out.Root, err = secret.Seal(a.Root.Reveal(), []secret.Recipient{e.Runner.Recipient}); err != nil {
+	if a.Root.IsZero() { // of a rekey
+	} else if out.Root, err = secret.Seal(a.Root.Reveal(), []secret.Recipient{e.Runner.Recipient}); err != nil {
 		return nil, fmt.Errorf("sealing the root token to %s: %w", e.Runner.Name, err)
 	}
 	data, err := json.Marshal(out)
@@ -138,4 +144,4 @@ func (e *Escrow) Forget(ctx context.Context, j Journal) error {
 	return nil
 }
 
-func answerKey(j Journal) string { return journalPrefix + j.Nonce + "/" + answerName }
+func answerKey(j Journal) string { return j.folder() + answerName }

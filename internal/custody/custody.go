@@ -10,7 +10,11 @@
 //	vault/<nonce>/<seq>-<state>.json   journal, create-only; the last record is where the init stands
 //	vault/<nonce>/answer.json          all shares and the root token, sealed; the first thing written after
 //	                                   init, in one put; deleted once the root token is revoked
-//	keys/<nonce>/<holder>-<n>.age      one share, sealed to one holder, create-only
+//	keys/<nonce>/<holder>-<n>.age      one share, sealed to one holder, create-only; .gpg: Vault
+//	                                   sealed it to a PGP key, see pgp.go
+//	  .receipt.json                    beside it: a digest by which the holder can prove that they opened it
+//	  .confirmed.json                  the holder's proof, once they gave it
+//	  .delivered-<way>.json            where and when the sealed share was sent
 //
 // The answer is one object so that there is one put between Vault's answer and
 // safety. The plaintext of a share is its base64 text, as Vault prints it: a
@@ -40,7 +44,18 @@ type Bucket interface {
 type Holder struct {
 	Name      string // an operator's name
 	Recipient secret.Recipient
+	PGP       secret.PGPKey // instead of Recipient
 	Shares    int
+	// Throwaway marks the one who has the first shares only until the holders get theirs.
+	Throwaway bool
+}
+
+// Key names the public key of a holder, as the journal keeps it.
+func (h Holder) Key() string {
+	if !h.PGP.IsZero() {
+		return h.PGP.String()
+	}
+	return h.Recipient.String()
 }
 
 // Escrow keeps and gives back. Its methods are safe to repeat; two runs at the

@@ -120,12 +120,24 @@ func dealt(t *testing.T, p people, threshold int, holders ...Holder) (*Escrow, J
 	return e, j
 }
 
+// counted is how many stored shares each holder has.
+func counted(ctx context.Context, e *Escrow, j Journal) (map[string]int, error) {
+	shares, err := e.Register(ctx, j)
+	counts := map[string]int{}
+	for _, s := range shares {
+		if !s.Missing {
+			counts[s.Holder]++
+		}
+	}
+	return counts, err
+}
+
 // TestDeal proves that each holder can open exactly their own shares, and that
 // nothing lies open.
 func TestDeal(t *testing.T) {
 	p := newPeople(t, "alice", "bob", "jo-ann")
 	e, j := dealt(t, p, 3, p.holder("alice", 2), p.holder("bob", 1), p.holder("jo-ann", 1))
-	counts, err := e.Dealt(t.Context(), j)
+	counts, err := counted(t.Context(), e, j)
 	if err != nil || fmt.Sprint(counts) != "map[alice:2 bob:1 jo-ann:1]" {
 		t.Errorf("%v, %v", counts, err)
 	}
@@ -137,7 +149,7 @@ func TestDeal(t *testing.T) {
 			}
 		}
 		name, ok := strings.CutPrefix(key, keysPrefix+j.Nonce+"/")
-		if !ok {
+		if !ok || !strings.HasSuffix(name, sealedSuffix) {
 			continue
 		}
 		for who, id := range p {
@@ -195,7 +207,7 @@ func TestSharesMissing(t *testing.T) {
 	p := newPeople(t, "alice")
 	e, j := dealt(t, p, 2, p.holder("alice", 3))
 	for n := 1; n <= 2; n++ {
-		if err := e.Bucket.Delete(t.Context(), shareKey(j, "alice", n)); err != nil {
+		if err := e.Bucket.Delete(t.Context(), place{nonce: j.Nonce, holder: "alice", n: n}.key(sealedSuffix)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -213,7 +225,7 @@ func TestDealAgain(t *testing.T) {
 	bucket := e.Bucket.(*memory)
 	ctx := t.Context()
 	delete(bucket.objects, recordKey(j.Nonce, 2, Stored))
-	delete(bucket.objects, shareKey(j, "alice", 2))
+	delete(bucket.objects, place{nonce: j.Nonce, holder: "alice", n: 2}.key(sealedSuffix))
 	again, err := e.Read(ctx)
 	if err != nil || again.State != Intent {
 		t.Fatalf("%+v, %v", again, err)
@@ -222,7 +234,7 @@ func TestDealAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	delete(bucket.objects, recordKey(j.Nonce, 2, Stored))
-	bucket.objects[shareKey(j, "alice", 1)] = []byte("something else")
+	bucket.objects[place{nonce: j.Nonce, holder: "alice", n: 1}.key(sealedSuffix)] = []byte("something else")
 	if _, err := e.Deal(ctx, again); err == nil {
 		t.Error("a share that is not what was sealed passes for stored")
 	}

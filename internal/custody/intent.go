@@ -23,15 +23,15 @@ func (e *Escrow) Intend(ctx context.Context, was Journal, holders []Holder, thre
 	shares, keys := make(map[string]int, len(holders)), make(map[string]string, len(holders))
 	for _, h := range holders {
 		shares[h.Name] += h.Shares
-		keys[h.Name] = h.Recipient.String()
+		keys[h.Name] = h.Key()
 	}
 	j := was
 	again := was.State == Intent && !was.Answer && was.Threshold == threshold &&
-		was.Runner == e.Runner.Name && maps.Equal(was.Shares, shares) && maps.Equal(was.Keys, keys)
+		was.Runner == e.Runner.Name && was.Throwaway == throwaway(holders) && maps.Equal(was.Shares, shares) && maps.Equal(was.Keys, keys)
 	if !again {
 		var err error
-		j = Journal{Nonce: newNonce(time.Now(), was.Nonce), Threshold: threshold, Shares: shares, Keys: keys, Runner: e.Runner.Name}
-		if j, err = e.add(ctx, j, record{State: Intent, Threshold: threshold, Shares: shares, Keys: keys}); err != nil {
+		j = Journal{Nonce: newNonce(time.Now(), was.Nonce), Threshold: threshold, Shares: shares, Keys: keys, Runner: e.Runner.Name, Throwaway: throwaway(holders)}
+		if j, err = e.add(ctx, j, record{State: Intent, Threshold: threshold, Shares: shares, Keys: keys, Throwaway: j.Throwaway}); err != nil {
 			return was, err
 		}
 	}
@@ -46,6 +46,12 @@ func (e *Escrow) preflight(ctx context.Context, j Journal, holders []Holder) err
 	probe := make([]byte, 32)
 	_, _ = rand.Read(probe) // never fails
 	for _, h := range holders {
+		if !h.PGP.IsZero() {
+			if err := h.PGP.Usable(time.Now()); err != nil {
+				return fmt.Errorf("sealing to %s: %w", h.Name, err)
+			}
+			continue
+		}
 		if _, err := secret.Seal(probe, []secret.Recipient{h.Recipient}); err != nil {
 			return fmt.Errorf("sealing to %s: %w", h.Name, err)
 		}
@@ -61,7 +67,7 @@ func (e *Escrow) preflight(ctx context.Context, j Journal, holders []Holder) err
 	if string(opened.Reveal()) != string(probe) {
 		return errors.New("what was sealed does not open to what it was")
 	}
-	for _, folder := range []string{keysPrefix + j.Nonce + "/", journalPrefix + j.Nonce + "/"} {
+	for _, folder := range []string{keysPrefix + j.Nonce + "/", j.folder()} {
 		if err := e.putProven(ctx, folder+probePrefix+hex.EncodeToString(probe[:6]), sealed); err != nil {
 			return err
 		}

@@ -28,6 +28,10 @@ const (
 	Configured State = "configured" // the first configuration is done; the root token is still alive
 	Revoked    State = "revoked"    // the root token is revoked and its sealed copy is gone
 	Destroyed  State = "destroyed"  // the environment was destroyed; the shares are kept
+
+	Asked   State = "asked"   // of a rekey to PGP keys: Vault is about to be given what completes it
+	Live    State = "live"    // of a rekey: its shares are those that open Vault
+	Dropped State = "dropped" // of a rekey: nothing came of it
 )
 
 // Journal is what the bucket knows of the newest init. The zero Journal means
@@ -41,8 +45,20 @@ type Journal struct {
 	Keys      map[string]string // holder → the public key that their shares are sealed to
 	Runner    string            // who began it, and can open the root token
 	Answer    bool              // the answer object is there
+	Throwaway bool              // of an init: its shares are the runner's until the holders get theirs
+	Attempt   string            // of a rekey to PGP keys: what Vault calls it, once it is Asked
 
-	seq int
+	seq    int
+	dir    string    // where its records are; "" is that of an init
+	rekeys []Journal // of an init: the later sets of shares, oldest first, as far as they matter
+}
+
+// folder is where its records are.
+func (j Journal) folder() string {
+	if j.dir != "" {
+		return j.dir
+	}
+	return journalPrefix + j.Nonce + "/"
 }
 
 // Exists reports whether an init was ever begun.
@@ -50,6 +66,9 @@ func (j Journal) Exists() bool { return j.Nonce != "" }
 
 // Safe reports whether the shares of this init are in the bucket.
 func (j Journal) Safe() bool { return j.Answer || (j.Exists() && j.reached() != Intent) }
+
+// Dealt reports whether every share was stored for its holder.
+func (j Journal) Dealt() bool { return j.Exists() && j.reached() != Intent }
 
 // reached is how far the init got, destroyed since or not.
 func (j Journal) reached() State {
@@ -61,7 +80,8 @@ func (j Journal) reached() State {
 
 // Same reports whether two looks saw the same.
 func (j Journal) Same(o Journal) bool {
-	return j.Nonce == o.Nonce && j.seq == o.seq && j.Answer == o.Answer
+	return j.Nonce == o.Nonce && j.seq == o.seq && j.Answer == o.Answer &&
+		slices.EqualFunc(j.rekeys, o.rekeys, Journal.Same)
 }
 
 // record is a journal entry. Only the intent carries the deal.
@@ -72,6 +92,8 @@ type record struct {
 	Threshold int               `json:"threshold,omitempty"`
 	Shares    map[string]int    `json:"shares,omitempty"`
 	Keys      map[string]string `json:"keys,omitempty"`
+	Throwaway bool              `json:"throwaway,omitempty"`
+	Attempt   string            `json:"attempt,omitempty"` // of Asked
 }
 
 const (
@@ -106,8 +128,9 @@ func (e *Escrow) Read(ctx context.Context) (Journal, error) {
 	if err := json.Unmarshal(data, &intent); err != nil {
 		return Journal{}, fmt.Errorf("reading the journal of Vault's init: %s: %w", recordKey(j.Nonce, 1, Intent), err)
 	}
-	j.Threshold, j.Shares, j.Keys, j.Runner = intent.Threshold, intent.Shares, intent.Keys, intent.By
-	return j, nil
+	j.Threshold, j.Shares, j.Keys, j.Runner, j.Throwaway = intent.Threshold, intent.Shares, intent.Keys, intent.By, intent.Throwaway
+	j.rekeys, err = e.rekeys(ctx, j, entries)
+	return j, err
 }
 
 // newest folds a listing into where the last nonce stands.
@@ -151,7 +174,7 @@ func newest(entries []store.Entry) Journal {
 func (j Journal) OtherKeys(now []Holder) []string {
 	var names []string
 	for _, h := range now {
-		if was, ok := j.Keys[h.Name]; ok && was != h.Recipient.String() {
+		if was, ok := j.Keys[h.Name]; ok && was != h.Key() {
 			names = append(names, h.Name)
 		}
 	}
@@ -170,7 +193,7 @@ func (e *Escrow) add(ctx context.Context, j Journal, r record) (Journal, error) 
 	if err != nil {
 		return j, fmt.Errorf("encoding the journal of Vault's init: %w", err)
 	}
-	if err := e.putProven(ctx, recordKey(j.Nonce, j.seq+1, r.State), data); err != nil {
+	if err := e.putProven(ctx, recordIn(j.folder(), j.seq+1, r.State), data); err != nil {
 		return j, err
 	}
 	j.seq, j.Before, j.State = j.seq+1, j.State, r.State
@@ -178,5 +201,9 @@ func (e *Escrow) add(ctx context.Context, j Journal, r record) (Journal, error) 
 }
 
 func recordKey(nonce string, seq int, state State) string {
-	return fmt.Sprintf("%s%s/%04d-%s.json", journalPrefix, nonce, seq, state)
+	return recordIn(Journal{Nonce: nonce}.folder(), seq, state)
+}
+
+func recordIn(folder string, seq int, state State) string {
+	return fmt.Sprintf("%s%04d-%s.json", folder, seq, state)
 }

@@ -21,6 +21,9 @@ func (e *Environment) setDefaults(dir string) error {
 	if s.Store.Prefix == "" {
 		s.Store.Prefix = e.Metadata.Name
 	}
+	if err := e.setDelivery(dir); err != nil {
+		return err
+	}
 	if s.Cluster.Kubeconfig == nil {
 		return nil
 	}

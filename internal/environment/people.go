@@ -5,6 +5,7 @@ package environment
 import (
 	"fmt"
 	"net/mail"
+	"slices"
 
 	"clusterup.dev/clusterup/internal/hint"
 	"clusterup.dev/clusterup/internal/secret"
@@ -21,14 +22,17 @@ func (e *Environment) Self() (Operator, bool) {
 	return Operator{}, false
 }
 
-// OperatorKeys are the public keys of the operators by name. self is the key of
-// whoever runs; it may be zero when no operator is Self.
+// OperatorKeys are the public keys of the operators who can open tokens, by name: all
+// but those with PGP keys. self is the key of whoever runs; it may be zero when no
+// operator is Self.
 func (e *Environment) OperatorKeys(self secret.Recipient) (map[string]secret.Recipient, error) {
 	if o, ok := e.Self(); ok && self.IsZero() {
 		return nil, hint.With(fmt.Errorf("operator %s is whoever runs, who has no identity", o.Name), "name one with --identity FILE")
 	}
 	return e.keys(self)
 }
+
+const onePerson = "one person, one operator: a share for each of them would be in one hand"
 
 // keys leaves out whoever runs when self is zero.
 func (e *Environment) keys(self secret.Recipient) (map[string]secret.Recipient, error) {
@@ -44,7 +48,7 @@ func (e *Environment) keys(self secret.Recipient) (map[string]secret.Recipient, 
 		}
 		if other, ok := owners[key.String()]; ok {
 			return nil, hint.With(e.Errorf([]any{"spec", "operators", i, field}, "operators %s and %s have the same key", other, o.Name),
-				"one person, one operator: a share for each of them would be in one hand")
+				"%s", onePerson)
 		}
 		keys[o.Name], owners[key.String()] = key, o.Name
 	}
@@ -59,6 +63,8 @@ func (o Operator) key(self secret.Recipient) (key secret.Recipient, field string
 	case o.SSH != "":
 		key, err = secret.ParseRecipient("ssh", o.SSH)
 		return key, "ssh", err
+	case o.PGP != "":
+		return key, "pgp", nil // opens no tokens
 	}
 	return self, "self", nil
 }
@@ -67,6 +73,10 @@ func (e *Environment) checkOperators() error {
 	if len(e.Spec.Operators) == 0 {
 		return hint.With(e.Errorf([]any{"spec", "operators"}, "spec.operators is empty, and tokens have to be sealed to somebody"),
 			"operators: [{name: NAME, age: age1...}]; age-keygen makes a key")
+	}
+	if !slices.ContainsFunc(e.Spec.Operators, func(o Operator) bool { return o.PGP == "" }) {
+		return hint.With(e.Errorf([]any{"spec", "operators"}, "every operator has a PGP key, and tokens have to be sealed to somebody's age or SSH key"),
+			"add whoever runs clusterup: {name: NAME, age: age1...}; age-keygen makes a key")
 	}
 	names := make(map[string]int)
 	for i, o := range e.Spec.Operators {
@@ -87,21 +97,16 @@ func (e *Environment) checkOperators() error {
 func (e *Environment) checkOperator(o Operator, i int) error {
 	path := func(field string) []any { return []any{"spec", "operators", i, field} }
 	given := 0
-	for _, is := range []bool{o.Age != "", o.SSH != "", o.Self} {
+	for _, is := range []bool{o.Age != "", o.SSH != "", o.PGP != "", o.Self} {
 		if is {
 			given++
 		}
 	}
 	switch {
-	case o.PGP != "":
-		// Refused here, before anything is made, instead of where a share or a
-		// token would have to be sealed.
-		return hint.With(e.Errorf(path("pgp"), "operator %s has a PGP key, which is not supported yet", o.Name),
-			"give them an age or SSH key: age: age1..., or ssh: ssh-ed25519 ...")
 	case given == 0:
-		return hint.With(e.Errorf(path(""), "operator %s has no key", o.Name), "age: age1..., or ssh: ssh-ed25519 ...")
+		return hint.With(e.Errorf(path(""), "operator %s has no key", o.Name), "age: age1..., or ssh: ssh-ed25519 ...; or, to hold key shares and nothing else, pgp: FILE")
 	case given > 1:
-		return hint.With(e.Errorf(path(""), "operator %s has more than one key", o.Name), "keep one of age, ssh and self")
+		return hint.With(e.Errorf(path(""), "operator %s has more than one key", o.Name), "keep one of age, ssh, pgp and self")
 	case o.Self && !e.Spec.Development:
 		return hint.With(e.Errorf(path("self"), "operator %s is whoever runs, which only a development environment may have", o.Name),
 			"name their key (age or ssh), or set spec.development: true")
@@ -123,8 +128,10 @@ func (e *Environment) checkKeys() error {
 			self = o.Name
 		}
 	}
-	_, err := e.keys(secret.Recipient{})
-	return err
+	if _, err := e.keys(secret.Recipient{}); err != nil {
+		return err
+	}
+	return e.readPGP()
 }
 
 func (e *Environment) checkCustodian() error {
@@ -138,7 +145,10 @@ func (e *Environment) checkCustodian() error {
 	}
 	var names []string
 	for _, o := range e.Spec.Operators {
-		if o.Name == name {
+		switch {
+		case o.Name == name && o.PGP != "":
+			return hint.With(e.Errorf([]any{"spec", "custodian"}, "the custodian %s has a PGP key, which no run can open shares with", name), "name an operator with an age or SSH key")
+		case o.Name == name:
 			return nil
 		}
 		names = append(names, o.Name)

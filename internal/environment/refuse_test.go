@@ -60,7 +60,7 @@ func TestBadFilesAreRefusedInOneLineWithAHint(t *testing.T) {
 
 func TestBadOperatorsAreRefusedBeforeAnythingIsMade(t *testing.T) {
 	const at = "environments/prod.yaml:"
-	const needKey = "age: age1..., or ssh: ssh-ed25519 ..."
+	const needKey = "age: age1..., or ssh: ssh-ed25519 ...; or, to hold key shares and nothing else, pgp: FILE"
 	for name, c := range map[string]struct{ old, new, want, hint string }{
 		"none": {
 			"    - name: platform\n      age: " + ageKey + "\n    - name: security\n      ssh: " + sshKey + "\n", "",
@@ -71,7 +71,7 @@ func TestBadOperatorsAreRefusedBeforeAnythingIsMade(t *testing.T) {
 		"no key":  {"      ssh: " + sshKey + "\n", "", "17:7: operator security has no key", needKey},
 		"two keys": {
 			"      ssh:", "      age: " + otherAge + "\n      ssh:",
-			"17:7: operator security has more than one key", "keep one of age, ssh and self",
+			"17:7: operator security has more than one key", "keep one of age, ssh, pgp and self",
 		},
 		"an unreadable age key": {
 			ageKey, ageKey[:50], "16:12: the key of operator platform: this is not an age public key",
@@ -89,13 +89,8 @@ func TestBadOperatorsAreRefusedBeforeAnythingIsMade(t *testing.T) {
 			"ssh: " + sshKey, "age: " + ageKey, "18:12: operators platform and security have the same key",
 			"one person, one operator: a share for each of them would be in one hand",
 		},
-		"PGP only": {
-			"ssh: " + sshKey, "pgp: keys/security.asc", "18:12: operator security has a PGP key, which is not supported yet",
-			"give them an age or SSH key: age: age1..., or ssh: ssh-ed25519 ...",
-		},
 		"PGP as well": {
-			"      ssh:", "      pgp: keys/security.asc\n      ssh:", "18:12: operator security has a PGP key, which is not supported yet",
-			"give them an age or SSH key: age: age1..., or ssh: ssh-ed25519 ...",
+			"      ssh:", "      pgp: keys/security.asc\n      ssh:", "17:7: operator security has more than one key", "keep one of age, ssh, pgp and self",
 		},
 		"self outside development": {
 			"ssh: " + sshKey, "self: true", "18:13: operator security is whoever runs, which only a development environment may have",

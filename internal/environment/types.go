@@ -6,6 +6,7 @@
 package environment
 
 import (
+	"clusterup.dev/clusterup/internal/secret"
 	"clusterup.dev/clusterup/internal/strictyaml"
 )
 
@@ -22,6 +23,7 @@ type Environment struct {
 
 	document *strictyaml.Document
 	dir      string
+	pgp      map[string]secret.PGPKey // by operator
 }
 
 // Dir is the folder that the file is in.
@@ -49,6 +51,8 @@ type Spec struct {
 	Addons []AddonRef `yaml:"addons,omitempty"`
 	// What to put in the place of images: a whole reference, a repository or a registry, and its mirror.
 	Images map[string]string `yaml:"images,omitempty"`
+	// How holders get their sealed key shares, besides finding them in the bucket.
+	Delivery *Delivery `yaml:"delivery,omitempty"`
 	// How long one run may take. The default is 30m.
 	Timeout Duration `yaml:"timeout,omitempty"`
 }
@@ -91,7 +95,7 @@ type Store struct {
 	PathStyle bool `yaml:"pathStyle,omitempty"`
 }
 
-// Operator is someone with a key, given as one of age, ssh and self.
+// Operator is someone with a key, given as one of age, ssh, pgp and self.
 type Operator struct {
 	// How others call them: lower-case letters, digits and dashes.
 	Name string `yaml:"name" jsonschema:"required,pattern=^[a-z0-9]([a-z0-9-]*[a-z0-9])?$,maxLength=63"`
@@ -99,12 +103,36 @@ type Operator struct {
 	Age string `yaml:"age,omitempty"`
 	// An SSH public key, ssh-ed25519 or ssh-rsa.
 	SSH string `yaml:"ssh,omitempty"`
-	// Not supported yet: a PGP public key.
+	// A PGP public key, armored, or the path of a file with one. It can hold shares of Vault's key, and opens no tokens.
 	PGP string `yaml:"pgp,omitempty"`
 	// Where to reach them.
 	Email string `yaml:"email,omitempty"`
 	// Whoever runs clusterup, with an identity that is made when there is none. Only with development.
 	Self bool `yaml:"self,omitempty"`
+}
+
+// Delivery is how sealed key shares are sent to their holders, in one way or more.
+type Delivery struct {
+	// A folder that the sealed shares are put into. ~/ is the home folder; a relative path starts at the environment file.
+	Folder string `yaml:"folder,omitempty"`
+	// A mail server that takes one message for each holder who has an e-mail address.
+	SMTP *SMTP `yaml:"smtp,omitempty"`
+}
+
+// SMTP names a mail server.
+type SMTP struct {
+	// The server's name, which its certificate has to have.
+	Host string `yaml:"host" jsonschema:"required"`
+	// The default is 587, with tls 465, with none 25.
+	Port int `yaml:"port,omitempty" jsonschema:"minimum=1,maximum=65535"`
+	// The sender's address.
+	From string `yaml:"from" jsonschema:"required"`
+	// How the connection is protected: starttls (the default), tls, or none, which sends no password.
+	TLS string `yaml:"tls,omitempty" jsonschema:"enum=starttls,enum=tls,enum=none"`
+	// The environment variable that holds the user's name, if the server asks for one.
+	UsernameEnv string `yaml:"usernameEnv,omitempty"`
+	// The environment variable that holds the password.
+	PasswordEnv string `yaml:"passwordEnv,omitempty"`
 }
 
 // AddonRef names an add-on.

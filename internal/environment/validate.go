@@ -24,7 +24,7 @@ var namePattern = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
 // validate checks what can be said about a file by itself. Each check reports
 // the first thing that is wrong, in one line, where it is.
 func (e *Environment) validate() error {
-	for _, check := range []func() error{e.checkHead, e.checkCluster, e.checkStore, e.checkOperators, e.checkCustodian, e.checkAddons, e.checkImages} {
+	for _, check := range []func() error{e.checkHead, e.checkCluster, e.checkStore, e.checkOperators, e.checkCustodian, e.checkAddons, e.checkImages, e.checkDelivery} {
 		if err := check(); err != nil {
 			return err
 		}

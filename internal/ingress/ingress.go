@@ -58,7 +58,11 @@ type Status struct {
 	Answering   int
 	Silent      []string // why the others do not answer: "traefik-1: EOF"
 	Foreign     error    // a certificate that is not the environment's, or not for the domain
-	Doubles     []Double
+	// Ends is when the first of the certificates that they showed ends; Late says that
+	// it should have been renewed by now.
+	Ends    time.Time
+	Late    bool
+	Doubles []Double
 }
 
 // Whole reports whether every controller there is answers.
@@ -75,14 +79,14 @@ func (i *Ingress) Status(ctx context.Context) (Status, error) {
 		return Status{}, err
 	}
 	s := Status{Controllers: len(all)}
-	errs := make([]error, len(all))
+	errs, shown := make([]error, len(all)), make([]*x509.Certificate, len(all))
 	var wait sync.WaitGroup
 	for n, c := range all {
 		if !c.Ready {
 			errs[n] = errors.New("not ready")
 			continue
 		}
-		wait.Go(func() { errs[n] = i.ask(ctx, c.Name, ca) })
+		wait.Go(func() { shown[n], errs[n] = i.ask(ctx, c.Name, ca) })
 	}
 	s.Doubles, err = i.doubles(ctx)
 	wait.Wait()
@@ -93,6 +97,7 @@ func (i *Ingress) Status(ctx context.Context) (Status, error) {
 		}
 		if e == nil {
 			s.Answering++
+			s.look(shown[n], time.Now())
 		} else {
 			s.Silent = append(s.Silent, fmt.Sprintf("%s: %v", all[n].Name, e))
 		}
@@ -105,14 +110,34 @@ const (
 	askTimeout = 10 * time.Second
 )
 
-// ask sends one request through a controller. Any answer will do: where no route
-// takes it, it is the controller's own.
-func (i *Ingress) ask(ctx context.Context, pod string, ca []byte) error {
+// lateBefore is how long before its end a certificate is late at most. One with a
+// short life is late when a fifth of it is left: it is renewed before that.
+const lateBefore = 30 * 24 * time.Hour
+
+func (s *Status) look(shown *x509.Certificate, now time.Time) {
+	if s.Ends.IsZero() || shown.NotAfter.Before(s.Ends) {
+		s.Ends = shown.NotAfter
+	}
+	left := min(shown.NotAfter.Sub(shown.NotBefore)/5, lateBefore)
+	s.Late = s.Late || now.After(shown.NotAfter.Add(-left))
+}
+
+// Warning says what is the matter with the certificate; "" while nothing is.
+func (s Status) Warning() string {
+	if !s.Late {
+		return ""
+	}
+	return "the certificate ends on " + s.Ends.UTC().Format(time.DateTime) + " and was not renewed: docs/ingress.md says how"
+}
+
+// ask sends one request through a controller and gives the certificate that it showed.
+// Any answer will do: where no route takes it, it is the controller's own.
+func (i *Ingress) ask(ctx context.Context, pod string, ca []byte) (*x509.Certificate, error) {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
 	roots := x509.NewCertPool()
 	if !roots.AppendCertsFromPEM(ca) {
-		return errors.New("the environment's CA is no certificate")
+		return nil, errors.New("the environment's CA is no certificate")
 	}
 	transport := &http.Transport{
 		DialContext:       func(ctx context.Context, _, _ string) (net.Conn, error) { return i.Cluster.Dial(ctx, pod) },
@@ -122,11 +147,11 @@ func (i *Ingress) ask(ctx context.Context, pod string, ca []byte) error {
 	defer transport.CloseIdleConnections()
 	request, err := http.NewRequestWithContext(ctx, http.MethodHead, "https://"+probe+i.Domain+"/", nil)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	answer, err := transport.RoundTrip(request) // follows no redirect
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return answer.Body.Close()
+	return answer.TLS.PeerCertificates[0], answer.Body.Close()
 }

@@ -45,7 +45,7 @@ func (s step) Apply(ctx context.Context, _ converge.Plan) error {
 			return false, "", err
 		case status.Foreign != nil:
 			return false, "", converge.Permanent(hint.With(status.Foreign,
-				"the default certificate is made once: docs/ingress.md says how it is made anew for another domain"))
+				"docs/ingress.md says where the certificate comes from, and how it is made anew for another domain"))
 		}
 		return status.Whole(), status.lacking(), nil
 	})
@@ -59,7 +59,10 @@ func (s Status) lacking() string {
 }
 
 func (s Status) notices() []string {
-	notices := make([]string, 0, len(s.Doubles))
+	notices := make([]string, 0, len(s.Doubles)+1)
+	if warning := s.Warning(); warning != "" {
+		notices = append(notices, warning)
+	}
 	for _, d := range s.Doubles {
 		notices = append(notices, d.String())
 	}

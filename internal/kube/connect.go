@@ -3,6 +3,7 @@
 package kube
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 
@@ -23,6 +24,7 @@ const Manager = "clusterup"
 type Config struct {
 	Kubeconfig string // path; empty means the default loading rules ($KUBECONFIG, ~/.kube/config)
 	Context    string // empty means the current one
+	Editor     string // what Edit owns fields as; empty means Manager
 }
 
 // Cluster is one API server. All its methods may be called side by side; they
@@ -35,6 +37,7 @@ type Cluster struct {
 	typed    kubernetes.Interface
 	kinds    *kinds
 	version  version
+	editor   string
 }
 
 // Connect reads the kubeconfig and makes the clients. It does not speak to the
@@ -48,10 +51,21 @@ func Connect(cfg Config) (*Cluster, error) {
 		return nil, hint.With(fmt.Errorf("reading the kubeconfig: %w", err),
 			"name a kubeconfig that exists, and a context in it, under spec.cluster.kubeconfig")
 	}
-	return connect(restConfig)
+	return connectAs(restConfig, cfg.Editor)
 }
 
-func connect(base *rest.Config) (*Cluster, error) {
+// Inside makes the clients of a pod, with what its ServiceAccount may.
+func Inside(editor string) (*Cluster, error) {
+	restConfig, err := rest.InClusterConfig()
+	if err != nil {
+		return nil, fmt.Errorf("reading what Kubernetes gives a pod: %w", err)
+	}
+	return connectAs(restConfig, editor)
+}
+
+func connect(base *rest.Config) (*Cluster, error) { return connectAs(base, Manager) }
+
+func connectAs(base *rest.Config, editor string) (*Cluster, error) {
 	cfg := rest.CopyConfig(base)
 	cfg.UserAgent = "clusterup"
 	cfg.QPS = -1                           // the server's own fairness is the limit
@@ -60,7 +74,7 @@ func connect(base *rest.Config) (*Cluster, error) {
 	if err != nil {
 		return nil, fmt.Errorf("preparing the connection to %s: %w", cfg.Host, err)
 	}
-	c := &Cluster{rest: cfg, http: client}
+	c := &Cluster{rest: cfg, http: client, editor: cmp.Or(editor, Manager)}
 	if c.dynamic, err = dynamic.NewForConfigAndClient(cfg, client); err != nil {
 		return nil, err
 	}

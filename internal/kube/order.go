@@ -12,6 +12,7 @@ type stage int
 const (
 	stageCRDs       stage = iota // established before anything else
 	stageNamespaces              // and what else is referred to by name from everywhere
+	stageAccounts                // before Secrets for their tokens, which Kubernetes deletes when there is no such account
 	stageConfig                  // RBAC, configuration, services, claims
 	stageWorkloads
 	stageCustom   // custom resources, after the workloads that serve them
@@ -26,6 +27,8 @@ var stageOf = map[schema.GroupKind]stage{
 	{Kind: "Namespace"}: stageNamespaces,
 	{Group: "scheduling.k8s.io", Kind: "PriorityClass"}: stageNamespaces,
 	{Group: "storage.k8s.io", Kind: "StorageClass"}:     stageNamespaces,
+
+	{Kind: "ServiceAccount"}: stageAccounts,
 
 	{Kind: "Pod"}:                        stageWorkloads,
 	{Kind: "ReplicationController"}:      stageWorkloads,

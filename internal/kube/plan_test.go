@@ -46,6 +46,7 @@ func TestAgainstAPIServer(t *testing.T) {
 		{"causes end a wait", waitEnds},
 		{"a wait ends when all is ready", waitSucceeds},
 		{"a wait hears of changes", changeIsSeen},
+		{"an edit of some fields", edited},
 		{"who the cluster is", identity},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.run(t, connectTo(t)) })

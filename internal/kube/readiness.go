@@ -85,7 +85,9 @@ func observed(u *unstructured.Unstructured) verdict {
 }
 
 // statefulSetReady differs from the common rule for updateStrategy OnDelete, where
-// whoever chose it does the rollout, but replicas have to be ready all the same.
+// whoever chose it does the rollout, but replicas have to be ready all the same. A
+// pod that waits for its restart is left to that one, too: it may be ill for want of
+// the restart, and nothing would ever come to it if its readiness were waited for.
 func statefulSetReady(u *unstructured.Unstructured) verdict {
 	if v := observed(u); !v.ready {
 		return v
@@ -93,6 +95,11 @@ func statefulSetReady(u *unstructured.Unstructured) verdict {
 	want, there, _ := unstructured.NestedInt64(u.Object, "spec", "replicas")
 	if !there {
 		want = 1
+	}
+	if strategy, _, _ := unstructured.NestedString(u.Object, "spec", "updateStrategy", "type"); strategy == "OnDelete" {
+		there, _, _ := unstructured.NestedInt64(u.Object, "status", "replicas")
+		updated, _, _ := unstructured.NestedInt64(u.Object, "status", "updatedReplicas")
+		want -= max(there-updated, 0)
 	}
 	if have, _, _ := unstructured.NestedInt64(u.Object, "status", "readyReplicas"); have < want {
 		return pendingFor("Ready: %d/%d", have, want)

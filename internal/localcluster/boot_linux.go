@@ -74,6 +74,7 @@ type booting struct {
 	mtu      int
 	ca       authority
 	unpacked string
+	self     selfImage
 	start    time.Time
 
 	mu  sync.Mutex
@@ -96,10 +97,14 @@ func (b *booting) run(ctx context.Context) error {
 	for i := 1; i <= b.c.Nodes; i++ {
 		group.Go(func() (err error) {
 			pids[i], started[i], err = b.ensureNode(running, i)
-			if err == nil && i == 1 {
-				err = b.ensureCluster(running, pids[1])
+			if err != nil {
+				return err
 			}
-			return err
+			group.Go(func() error { return b.placeSelf(running, i, pids[i]) }) // nothing of the control plane waits for it
+			if i == 1 {
+				return b.ensureCluster(running, pids[1])
+			}
+			return nil
 		})
 	}
 	if err := group.Wait(); err != nil {
@@ -138,6 +143,10 @@ func (b *booting) prepare(ctx context.Context) error {
 			}
 		}
 		return nil
+	})
+	group.Go(func() (err error) {
+		b.self, err = describeSelf(l.binary())
+		return err
 	})
 	group.Go(func() (err error) {
 		pki := l.node(1).path("etc", "kubernetes", "pki")

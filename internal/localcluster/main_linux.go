@@ -18,13 +18,15 @@ import (
 // progress; nothing of it is secret.
 func Main(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if len(args) == 0 {
-		return errors.New("clusterup local: disk-create, disk-destroy, boot or shell")
+		return errors.New("clusterup local: disk-create, disk-destroy, boot, shell or image")
 	}
 	switch name, rest := args[0], args[1:]; name {
 	case "node-init":
 		return nodeInit(ctx, rest)
 	case "shell":
 		return shell(rest)
+	case "image":
+		return writeSelf(rest, stdout)
 	case "disk-create", "disk-destroy", "boot":
 		var c Config
 		var generation string

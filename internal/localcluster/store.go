@@ -16,7 +16,23 @@ const existingCluster = "an existing cluster can be named in the environment fil
 type StoreAccess struct {
 	Endpoint, Region, Bucket, AccessKey string
 	SecretKey                           secret.Value
+	// Pods is the way of jobs in pods; the zero PodsAccess while the environment
+	// holds no subnet.
+	Pods PodsAccess
 }
+
+// PodsAccess is how pods reach the S3 server: over the bridge, with TLS, as a
+// user who can do nothing outside of BackupsPrefix.
+type PodsAccess struct {
+	Endpoint  string // "https://10.88.0.1:20123"
+	CA        string // PEM
+	AccessKey string
+	SecretKey secret.Value
+}
+
+// BackupsPrefix is the folder of the bucket in which pods of an environment may
+// read and write.
+func BackupsPrefix(environment string) string { return environment + "/backups/" }
 
 // The names in every environment's store: it is the environment's own, so they
 // need not tell environments apart.
@@ -34,6 +50,9 @@ func (f storeFiles) data() string        { return filepath.Join(string(f), "data
 func (f storeFiles) versions() string    { return filepath.Join(string(f), "versions") }
 func (f storeFiles) credentials() string { return filepath.Join(string(f), "credentials.json") }
 func (f storeFiles) settings() string    { return filepath.Join(string(f), "settings.json") }
+func (f storeFiles) podsCert() string    { return filepath.Join(string(f), "pods.crt") }
+func (f storeFiles) podsKey() string     { return filepath.Join(string(f), "pods.key") }
+func (f storeFiles) started() string     { return filepath.Join(string(f), "started.json") }
 func (f storeFiles) pid() string         { return filepath.Join(string(f), "server.pid") }
 
 // log is the server's output, and its sign of life: the server inherits a lock
@@ -47,8 +66,15 @@ type storeSettings struct {
 
 func (s storeSettings) address() string { return fmt.Sprintf("127.0.0.1:%d", s.Port) }
 
-// storeKeys is the file that the server reads its root key from.
+// storeKeys is the file that the server reads its users from.
 type storeKeys struct {
+	AccessKey string     `json:"accessKey"`
+	SecretKey string     `json:"secretKey"`
+	Limited   *storeUser `json:"limited,omitempty"` // who pods are; absent in files of older versions
+}
+
+type storeUser struct {
 	AccessKey string `json:"accessKey"`
 	SecretKey string `json:"secretKey"`
+	Prefix    string `json:"prefix"` // of the keys that it may read and write
 }

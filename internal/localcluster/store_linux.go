@@ -45,7 +45,7 @@ func EnsureStore(ctx context.Context, c Config) (StoreAccess, error) {
 		return StoreAccess{}, err
 	}
 	defer held.Close()
-	keys, err := ensureKeys(f)
+	keys, err := ensureKeys(f, c.Environment)
 	if err != nil {
 		return StoreAccess{}, fmt.Errorf("keys of the S3 store: %w", err)
 	}
@@ -53,20 +53,27 @@ func EnsureStore(ctx context.Context, c Config) (StoreAccess, error) {
 	if err != nil {
 		return StoreAccess{}, fmt.Errorf("port of the S3 store: %w", err)
 	}
-	if err := ensureServer(ctx, c, settings); err != nil {
+	pods, err := ensurePods(c, settings, keys)
+	if err != nil {
+		return StoreAccess{}, fmt.Errorf("the way of pods to the S3 store: %w", err)
+	}
+	if err := ensureServer(ctx, c, settings, pods); err != nil {
 		return StoreAccess{}, err
 	}
 	return StoreAccess{
 		Endpoint: "http://" + settings.address(), Region: storeRegion, Bucket: storeBucket,
-		AccessKey: keys.AccessKey, SecretKey: secret.NewString(keys.SecretKey),
+		AccessKey: keys.AccessKey, SecretKey: secret.NewString(keys.SecretKey), Pods: pods,
 	}, nil
 }
 
-func ensureKeys(f storeFiles) (keys storeKeys, err error) {
-	if err := readJSON(f.credentials(), &keys); err != nil || keys.SecretKey != "" {
+func ensureKeys(f storeFiles, environment string) (keys storeKeys, err error) {
+	if err := readJSON(f.credentials(), &keys); err != nil || keys.SecretKey != "" && keys.Limited != nil {
 		return keys, err
 	}
-	keys = storeKeys{AccessKey: "clusterup-" + randomHex(4), SecretKey: randomHex(20)}
+	if keys.SecretKey == "" {
+		keys.AccessKey, keys.SecretKey = "clusterup-"+randomHex(4), randomHex(20)
+	}
+	keys.Limited = &storeUser{AccessKey: "pods-" + randomHex(4), SecretKey: randomHex(20), Prefix: BackupsPrefix(environment)}
 	return keys, writeJSON(f.credentials(), keys, 0o600)
 }
 

@@ -5,7 +5,10 @@
 package localcluster
 
 import (
+	"context"
+	"errors"
 	"net"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -94,5 +97,68 @@ func TestStoreRefusesAStrangerOnItsPort(t *testing.T) {
 	_, err = EnsureStore(t.Context(), c)
 	if err == nil || !strings.Contains(err.Error(), "is taken by process") {
 		t.Errorf("error %v", err)
+	}
+}
+
+// Pods get a way of their own as soon as the environment has its subnet, also to a
+// store that an older version made and whose server still runs; the ways and the
+// keys stay.
+func TestPodsGetTheirWayToTheStore(t *testing.T) {
+	c := storeConfig(t)
+	first, err := EnsureStore(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := PurgeStore(context.WithoutCancel(t.Context()), c); err != nil {
+			t.Error(err)
+		}
+	})
+	if first.Pods.Endpoint != "" {
+		t.Errorf("pods have a way before there is a subnet: %s", first.Pods.Endpoint)
+	}
+	f := c.layout().files()
+	var keys storeKeys
+	if err := errors.Join(readJSON(f.credentials(), &keys), os.Remove(f.started())); err != nil {
+		t.Fatal(err)
+	}
+	keys.Limited = nil // as an older version wrote it
+	if err := writeJSON(f.credentials(), keys, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r, err := Reserve(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, err := parseNetwork(r.Subnet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := EnsureStore(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := strings.Replace(first.Endpoint, "http://127.0.0.1", "https://"+n.gateway().String(), 1); second.Pods.Endpoint != want {
+		t.Errorf("pods go to %q, want %q", second.Pods.Endpoint, want)
+	}
+	if second.Endpoint != first.Endpoint || second.AccessKey != first.AccessKey || !second.SecretKey.Equal(first.SecretKey) {
+		t.Error("the store has another address or other keys than before")
+	}
+	if second.Pods.AccessKey == second.AccessKey || second.Pods.SecretKey.IsZero() {
+		t.Error("pods have no key of their own")
+	}
+	pid, _ := readPID(f.pid())
+	third, err := EnsureStore(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again, _ := readPID(f.pid()); again != pid {
+		t.Error("the server was started anew without a reason")
+	}
+	if third.Pods.CA != second.Pods.CA || third.Pods.AccessKey != second.Pods.AccessKey || !third.Pods.SecretKey.Equal(second.Pods.SecretKey) {
+		t.Error("the way of pods has changed")
+	}
+	if cert, err := os.ReadFile(f.podsKey()); err != nil || len(cert) == 0 {
+		t.Errorf("no key of the certificate: %v", err)
 	}
 }

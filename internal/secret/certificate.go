@@ -51,7 +51,10 @@ func selfSign(s Spec, key *ecdsa.PrivateKey, now time.Time) (string, error) {
 		KeyUsage:              x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
 		BasicConstraintsValid: true,
 		IsCA:                  true,
-		MaxPathLenZero:        true, // it issues leaves only
+		MaxPathLenZero:        !s.Intermediates, // then it issues leaves only
+	}
+	if s.Intermediates {
+		template.MaxPathLen = 1 // whose intermediates issue leaves only
 	}
 	return sign(template, template, key, key)
 }
@@ -85,13 +88,18 @@ func (a *authority) issue(s Spec, key *ecdsa.PrivateKey, now time.Time) (string,
 }
 
 func sign(template, parent *x509.Certificate, key, by *ecdsa.PrivateKey) (string, error) {
-	public, err := key.PublicKey.Bytes()
+	return signPublic(template, parent, &key.PublicKey, by)
+}
+
+// signPublic issues a certificate for a key of which only the public half is here.
+func signPublic(template, parent *x509.Certificate, key *ecdsa.PublicKey, by *ecdsa.PrivateKey) (string, error) {
+	public, err := key.Bytes()
 	if err != nil {
 		return "", err
 	}
 	sum := sha256.Sum256(public)
 	template.SubjectKeyId = sum[:20]
-	der, err := x509.CreateCertificate(rand.Reader, template, parent, &key.PublicKey, by)
+	der, err := x509.CreateCertificate(rand.Reader, template, parent, key, by)
 	if err != nil {
 		return "", err
 	}

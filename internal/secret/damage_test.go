@@ -18,7 +18,7 @@ func TestDamagedAndForeignTokensAreRefusedByName(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		m.objects[firstKey(spec.ID())] = sealed
+		m.objects[keyOf(spec.ID(), 1)] = sealed
 	}
 	for name, c := range map[string]struct {
 		spoil  func(*memory)
@@ -31,11 +31,11 @@ func TestDamagedAndForeignTokensAreRefusedByName(t *testing.T) {
 			"token consul/agent: it is sealed to others", "run with the private key of one of the operators: --identity FILE",
 		},
 		"a changed byte": {
-			func(m *memory) { d := m.objects[firstKey("consul/gossip")]; d[len(d)-1] ^= 1 }, id,
+			func(m *memory) { d := m.objects[keyOf("consul/gossip", 1)]; d[len(d)-1] ^= 1 }, id,
 			"token consul/gossip (tokens/consul/gossip/000001.age) is damaged: opening: failed to decrypt and authenticate payload chunk, file may be corrupted or tampered with", "",
 		},
 		"cut short": {
-			func(m *memory) { k := firstKey("consul/gossip"); m.objects[k] = m.objects[k][:20] }, id,
+			func(m *memory) { k := keyOf("consul/gossip", 1); m.objects[k] = m.objects[k][:20] }, id,
 			"token consul/gossip (tokens/consul/gossip/000001.age) is damaged: opening: failed to read header: parsing age header: unexpected EOF reading intro: \"age-encryption.org/v\"", "",
 		},
 		"not json": {
@@ -47,7 +47,7 @@ func TestDamagedAndForeignTokensAreRefusedByName(t *testing.T) {
 			"token consul/gossip (tokens/consul/gossip/000001.age) is empty", "",
 		},
 		"another token's object": {
-			func(m *memory) { m.objects[firstKey("consul/gossip")] = m.objects[firstKey("consul/ca")] }, id,
+			func(m *memory) { m.objects[keyOf("consul/gossip", 1)] = m.objects[keyOf("consul/ca", 1)] }, id,
 			"tokens/consul/gossip/000001.age holds the token consul/ca", "",
 		},
 		"another kind": {
@@ -56,7 +56,7 @@ func TestDamagedAndForeignTokensAreRefusedByName(t *testing.T) {
 		},
 		"a CA made anew": {
 			func(m *memory) {
-				delete(m.objects, firstKey("consul/ca"))
+				delete(m.objects, keyOf("consul/ca", 1))
 				if err := keeperOf(m, id).Make(t.Context(), []Spec{ca}); err != nil {
 					t.Fatal(err)
 				}

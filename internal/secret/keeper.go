@@ -29,7 +29,9 @@ type Bucket interface {
 }
 
 // Keeper makes tokens once and keeps them sealed, under
-// tokens/<addon>/<name>/<generation>.age. The newest generation is the token.
+// tokens/<addon>/<name>/<generation>.age. The newest generation is the token;
+// older ones stay, because what was made with them may have to be read, and an
+// authority is trusted until <generation>.retired stands beside it.
 type Keeper struct {
 	Bucket     Bucket
 	Recipients []Recipient // who may open new tokens
@@ -41,13 +43,13 @@ const inFlight = 8
 
 // Missing are the specs whose token is not stored. It makes one request.
 func (k *Keeper) Missing(ctx context.Context, specs []Spec) ([]Spec, error) {
-	keys, err := k.newest(ctx)
+	stock, err := k.stock(ctx)
 	if err != nil {
 		return nil, err
 	}
 	var missing []Spec
 	for _, s := range specs {
-		if keys[s.ID()] == "" {
+		if stock[s.ID()].newest() == 0 {
 			missing = append(missing, s)
 		}
 	}
@@ -72,17 +74,19 @@ func (k *Keeper) Make(ctx context.Context, specs []Spec) error {
 	}
 	certs := slices.DeleteFunc(slices.Clone(missing), func(s Spec) bool { return s.Kind != Cert })
 	others := slices.DeleteFunc(missing, func(s Spec) bool { return s.Kind == Cert })
-	if err := k.makeAll(ctx, others, nil); err != nil || len(certs) == 0 {
+	first := func(Spec) int { return 1 }
+	if err := k.makeAll(ctx, others, nil, first); err != nil || len(certs) == 0 {
 		return err
 	}
 	issuers, err := k.readBack(ctx, certs)
 	if err != nil {
 		return err
 	}
-	return k.makeAll(ctx, certs, issuers)
+	return k.makeAll(ctx, certs, issuers, first)
 }
 
-func (k *Keeper) makeAll(ctx context.Context, specs []Spec, issuers map[string]*authority) error {
+// makeAll makes the generation of each that number says.
+func (k *Keeper) makeAll(ctx context.Context, specs []Spec, issuers map[string]*authority, number func(Spec) int) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(inFlight)
 	for _, s := range specs {
@@ -96,7 +100,7 @@ func (k *Keeper) makeAll(ctx context.Context, specs []Spec, issuers map[string]*
 			if err != nil {
 				return fmt.Errorf("token %s: %w", s.ID(), err)
 			}
-			err = k.Bucket.PutNew(ctx, firstKey(s.ID()), sealed)
+			err = k.Bucket.PutNew(ctx, keyOf(s.ID(), number(s)), sealed)
 			if err != nil && !errors.Is(err, fs.ErrExist) { // made by another meanwhile: theirs is the token
 				return fmt.Errorf("storing token %s: %w", s.ID(), err)
 			}
@@ -106,9 +110,10 @@ func (k *Keeper) makeAll(ctx context.Context, specs []Spec, issuers map[string]*
 	return group.Wait()
 }
 
-// readBack gives the CAs that issue certs, as they are stored.
+// readBack gives the CAs that issue certs, as they are stored: their newest
+// generations.
 func (k *Keeper) readBack(ctx context.Context, certs []Spec) (map[string]*authority, error) {
-	keys, err := k.newest(ctx)
+	stock, err := k.stock(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -118,10 +123,11 @@ func (k *Keeper) readBack(ctx context.Context, certs []Spec) (map[string]*author
 			continue
 		}
 		addon, name, _ := strings.Cut(s.CA, "/")
-		if keys[s.CA] == "" {
+		number := stock[s.CA].newest()
+		if number == 0 {
 			return nil, fmt.Errorf("token %s: there is no token %s to issue it", s.ID(), s.CA)
 		}
-		t, err := k.read(ctx, keys[s.CA], Spec{Addon: addon, Name: name, Kind: CA})
+		t, err := k.read(ctx, keyOf(s.CA, number), Spec{Addon: addon, Name: name, Kind: CA})
 		if err != nil {
 			return nil, err
 		}
@@ -134,13 +140,13 @@ func (k *Keeper) readBack(ctx context.Context, certs []Spec) (map[string]*author
 
 // Load reads tokens. Some missing is an error that wraps converge.ErrNotYet.
 func (k *Keeper) Load(ctx context.Context, specs []Spec) (*Set, error) {
-	keys, err := k.newest(ctx)
+	stock, err := k.stock(ctx)
 	if err != nil {
 		return nil, err
 	}
 	var missing []string
 	for _, s := range specs {
-		if keys[s.ID()] == "" {
+		if stock[s.ID()].newest() == 0 {
 			missing = append(missing, s.ID())
 		}
 	}
@@ -152,7 +158,7 @@ func (k *Keeper) Load(ctx context.Context, specs []Spec) (*Set, error) {
 	group.SetLimit(inFlight)
 	for i, s := range specs {
 		group.Go(func() (err error) {
-			tokens[i], err = k.read(ctx, keys[s.ID()], s)
+			tokens[i], err = k.trusted(ctx, s, stock[s.ID()])
 			return err
 		})
 	}

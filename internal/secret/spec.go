@@ -36,6 +36,8 @@ type Spec struct {
 	Server      bool     // cert: may serve
 	Client      bool     // cert: may call
 	Length      int      // password: default 32
+
+	Intermediates bool // ca: may issue CAs that issue leaves; one made without it never can
 }
 
 // ID is "consul/gossip": what templates and errors call the token.

@@ -7,31 +7,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"regexp"
 
 	"clusterup.dev/clusterup/internal/hint"
 )
-
-const prefix = "tokens/"
-
-var keyPattern = regexp.MustCompile(`^tokens/([a-z0-9-]+/[a-z0-9-]+)/(\d{6})\.age$`)
-
-func firstKey(id string) string { return prefix + id + "/000001.age" }
-
-// newest maps the ID of every stored token to the key of its newest generation.
-func (k *Keeper) newest(ctx context.Context) (map[string]string, error) {
-	keys, err := k.Bucket.List(ctx, prefix)
-	if err != nil {
-		return nil, fmt.Errorf("listing the tokens: %w", err)
-	}
-	newest := make(map[string]string)
-	for _, key := range keys {
-		if m := keyPattern.FindStringSubmatch(key); m != nil && key > newest[m[1]] {
-			newest[m[1]] = key
-		}
-	}
-	return newest, nil
-}
 
 // stored is the plaintext of a sealed token. It names the token, so that an
 // object moved to another key is noticed.
@@ -92,11 +70,11 @@ func (s *Set) checkCertificates() error {
 		if err != nil {
 			return fmt.Errorf("token %s: %w", id, err)
 		}
-		issuer, err := decodeCertificate(ca.public)
+		issuers, err := decodeCertificates(ca.public)
 		if err != nil {
 			return fmt.Errorf("token %s: %w", ca.spec.ID(), err)
 		}
-		if err := cert.CheckSignatureFrom(issuer); err != nil {
+		if issuer(cert, issuers) < 0 {
 			return hint.With(fmt.Errorf("token %s was not issued by %s", id, ca.spec.ID()),
 				"delete the objects below %s%s/ in the bucket, and it is issued anew", prefix, id)
 		}

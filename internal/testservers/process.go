@@ -132,6 +132,16 @@ func (s *Process) Kill() {
 	<-s.exited
 }
 
+// Gone reports whether the process has ended.
+func (s *Process) Gone() bool {
+	select {
+	case <-s.exited:
+		return true
+	default:
+		return false
+	}
+}
+
 const tailSize = 4 << 10
 
 func tail(path string) string {

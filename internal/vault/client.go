@@ -29,6 +29,7 @@ import (
 type client struct {
 	http *http.Client
 	api  *api.Client
+	auto bool // this Vault opens itself: its key shares are recovery keys
 }
 
 // quick bounds an ordinary request; init takes its own deadline.
@@ -94,6 +95,20 @@ type request struct {
 // do sends r and decodes the answer into out, unless that is nil. The bytes of
 // the answer are wiped.
 func (c *client) do(ctx context.Context, r request, out any) error {
+	return c.send(ctx, r, func(resp *http.Response) error { return r.read(resp, out) })
+}
+
+// stream sends r and hands the body of the answer to take as it comes.
+func (c *client) stream(ctx context.Context, r request, take func(io.Reader) error) error {
+	return c.send(ctx, r, func(resp *http.Response) error {
+		if !r.accepts(resp.StatusCode) {
+			return r.read(resp, nil)
+		}
+		return take(resp.Body)
+	})
+}
+
+func (c *client) send(ctx context.Context, r request, take func(*http.Response) error) error {
 	if r.timeout == 0 {
 		r.timeout = quick
 	}
@@ -114,7 +129,7 @@ func (c *client) do(ctx context.Context, r request, out any) error {
 		return fmt.Errorf("%s %s: %w", r.method, r.path, bare(err))
 	}
 	defer func() { _ = resp.Body.Close() }()
-	return r.read(resp.Response, out)
+	return take(resp.Response)
 }
 
 func encode(body any) ([]byte, error) {

@@ -32,6 +32,7 @@ func (s configureStep) Plan(ctx context.Context) (plan converge.Plan, err error)
 	}
 	defer func() { err = errors.Join(err, w.close(ctx)) }()
 	plan.Changes, err = w.plan(ctx)
+	plan.Notices = w.found.notices
 	return plan, err
 }
 
@@ -71,7 +72,7 @@ func (s configureStep) apply(ctx context.Context, p converge.Plan) (err error) {
 	if !slices.EqualFunc(now, p.Changes, sameChange) {
 		return fmt.Errorf("the configuration of Vault: %w", converge.ErrStale)
 	}
-	if err := w.session.correct(ctx, w.items, w.changes); err != nil {
+	if err := w.session.correct(ctx, w.items, w.found); err != nil {
 		return err
 	}
 	if w.journal.State == custody.Revoked {
@@ -116,11 +117,11 @@ func (v *Vault) proveLogin(ctx context.Context, w *work) (err error) {
 		return fmt.Errorf("before the root token is revoked: %w", err)
 	}
 	defer func() { err = errors.Join(err, own.end(ctx)) }()
-	changes, err := own.compare(ctx, w.items)
+	now, err := own.compare(ctx, w.items)
 	if err != nil {
 		return fmt.Errorf("before the root token is revoked: %w", err)
 	}
-	for _, c := range changes {
+	for _, c := range now.changes {
 		if c != nil {
 			return fmt.Errorf("before the root token is revoked: %s does not stay as it was written", c.Subject)
 		}

@@ -77,7 +77,11 @@ func child(out io.Writer, path, kill string) error {
 	if err != nil {
 		return err
 	}
-	_, err = run(context.Background(), v)
+	if w.Rekey {
+		err = rekey(context.Background(), v)
+	} else {
+		_, err = run(context.Background(), v)
+	}
 	fmt.Fprintf(out, "%d puts, %d writes\n", puts.Load(), writes.Load())
 	return err
 }
@@ -173,8 +177,8 @@ func testCrashes(t *testing.T, g *ground) {
 				t.Fatalf("the run after the kill: %v", err)
 			}
 			w.mustServe(t)
-			if n := len(prefixed(w.bucket().keys(t), "keys/")); n != 3 {
-				t.Errorf("%d shares, want 3", n)
+			if sealed, receipts := w.dealt(t); sealed != 3 || receipts != 3 {
+				t.Errorf("%d shares and %d receipts, want 3 of each", sealed, receipts)
 			}
 		})
 	}

@@ -30,7 +30,16 @@ func foreignError() error {
 
 func lostError(j custody.Journal) error {
 	return hint.With(fmt.Errorf("%w: a run ended between sending init %s and storing its answer, so unless somebody else initialised it, nobody can ever unseal this Vault, and no token of it was used, so nothing was put into it", ErrLost, j.Nonce),
-		"empty Vault's storage as docs/vault.md says under \"An init without shares\", then run create again; nothing is wiped until you do")
+		"`clusterup create ENV --reinitialize-empty` begins anew, after it has seen that the storage holds nothing else; nothing is wiped until you ask for it")
+}
+
+// advise says what there is to do about a lost init where --reinitialize-empty would
+// refuse: the storage cannot be looked into, or Vault opens itself and serves.
+func (v *Vault) advise(err error) error {
+	if !lost(err) || v.cfg.Storage != nil && !v.cfg.Settings.Auto() {
+		return err
+	}
+	return hint.With(err, "empty Vault's storage by hand, as docs/vault.md says under \"An init without shares\", then run create again; nothing is wiped until you do")
 }
 
 func othersError(cause error) error {
@@ -40,7 +49,7 @@ func othersError(cause error) error {
 
 func goneError(j custody.Journal) error {
 	return hint.With(fmt.Errorf("%w: init %s got as far as %q, so its storage was lost or is another one", ErrGone, j.Nonce, j.State),
-		"restore Consul's data and run again; if it is lost for good, destroy the environment and create it anew: the shares stay in the bucket")
+		"see that storage.type is what it was; restore Consul's data, or on raft the volumes, and run again; if they are lost for good, destroy the environment and create it anew: the shares stay in the bucket")
 }
 
 // checkDeal refuses holders and a threshold that would silently not be put into effect.
@@ -49,14 +58,22 @@ func (v *Vault) checkDeal(j custody.Journal) error {
 	for _, h := range v.cfg.Settings.Holders {
 		want[h.Operator] = h.Shares
 	}
-	if maps.Equal(want, j.Shares) && v.cfg.Settings.Threshold == j.Threshold {
+	same := func(set custody.Journal) bool {
+		return maps.Equal(want, set.Shares) && v.cfg.Settings.Threshold == set.Threshold
+	}
+	if j.Provisional() && v.SealsToPGP() {
+		return nil // vault/deal deals to whoever is in the file then
+	}
+	set := j.Shareholding()
+	other, undecided := j.Undecided() // a rekey for these was cut off: Vault takes the one or the other
+	if same(set) || undecided && same(other) {
 		return nil
 	}
-	return hint.With(fmt.Errorf("%w: %s, %d of them unseal", ErrHolders, dealt(j.Shares), j.Threshold),
-		"write these into the environment; changing them needs a rekey of Vault, not a new value")
+	return hint.With(fmt.Errorf("%w: %s, %d of them %s", ErrHolders, heldBy(set.Shares), set.Threshold, v.cfg.Settings.power()),
+		"`clusterup vault rekey ENV` deals new shares to the holders that the environment names now; or write these into it")
 }
 
-func dealt(shares map[string]int) string {
+func heldBy(shares map[string]int) string {
 	var names []string
 	for _, name := range slices.Sorted(maps.Keys(shares)) {
 		names = append(names, fmt.Sprintf("%s (%d)", name, shares[name]))
@@ -66,7 +83,7 @@ func dealt(shares map[string]int) string {
 
 func halfError() error {
 	return hint.With(fmt.Errorf("%w: its storage holds a barrier and no seal configuration, so it holds no data and can never be unsealed", ErrHalf),
-		"empty Vault's storage as docs/vault.md says under \"An init without shares\", then run create again")
+		"`clusterup create ENV --reinitialize-empty` begins anew, after it has seen that the storage holds nothing else")
 }
 
 func loginError(err error) error {

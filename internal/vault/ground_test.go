@@ -3,6 +3,7 @@
 package vault
 
 import (
+	"context"
 	"encoding/pem"
 	"fmt"
 	"net/http/httptest"
@@ -11,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
@@ -28,6 +30,7 @@ type ground struct {
 	kubeconfig string
 	ca         string // PEM
 	reviewer   Reviewer
+	tokens     *secret.Set
 }
 
 func newGround(t *testing.T) *ground {
@@ -100,18 +103,17 @@ func (g *ground) kubernetes(t testing.TB) *kubernetes.Clientset {
 	return client
 }
 
-// issue makes the CA and the certificate that the add-on asks for.
-func (g *ground) issue(t *testing.T) {
+// environmentCA is the environment's own authority, as add-ons are given it.
+var environmentCA = secret.Spec{Addon: "clusterup", Name: "ca", Kind: secret.CA, CommonName: "test CA", Intermediates: true}
+
+// makeTokens makes tokens in a bucket that is thrown away.
+func makeTokens(t *testing.T, specs ...secret.Spec) *secret.Set {
 	t.Helper()
-	id, err := secret.CreateIdentity(filepath.Join(g.dir, "issuer", "identity.txt"))
+	id, err := secret.CreateIdentity(filepath.Join(t.TempDir(), "issuer", "identity.txt"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	keeper := &secret.Keeper{Bucket: tokens{&folder{dir: t.TempDir()}}, Recipients: []secret.Recipient{id.Recipient()}, Identities: []secret.Identity{id}}
-	specs := []secret.Spec{
-		{Addon: "vault", Name: "ca", Kind: secret.CA, CommonName: "Vault CA"},
-		{Addon: "vault", Name: "server", Kind: secret.Cert, CA: "vault/ca", CommonName: ServerName, DNS: []string{ServerName, "localhost"}, IPs: []string{"127.0.0.1"}, Server: true},
-	}
 	if err := keeper.Make(t.Context(), specs); err != nil {
 		t.Fatal(err)
 	}
@@ -119,12 +121,33 @@ func (g *ground) issue(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return set
+}
+
+// issue makes the CA and the certificate that the add-on asks for.
+func (g *ground) issue(t *testing.T) {
+	t.Helper()
+	set := makeTokens(t, environmentCA,
+		secret.Spec{Addon: "vault", Name: "ca", Kind: secret.CA, CommonName: "Vault CA"},
+		secret.Spec{Addon: "vault", Name: "server", Kind: secret.Cert, CA: "vault/ca", CommonName: ServerName, DNS: []string{ServerName, "localhost"}, IPs: []string{"127.0.0.1"}, Server: true},
+	)
+	g.tokens = set
 	g.ca, _ = set.Public("vault/ca")
 	cert, _ := set.Public("vault/server")
 	key, _ := set.Secret("vault/server")
-	for name, text := range map[string]string{"tls.crt": cert, "tls.key": key.RevealString()} {
+	for name, text := range map[string]string{"tls.crt": cert, "tls.key": key.RevealString(), "ca.crt": g.ca} {
 		if err := os.WriteFile(filepath.Join(g.dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
+}
+
+// Certificate and SignIntermediate make the ground an Authority.
+func (g *ground) Certificate(context.Context) (string, error) {
+	text, _ := g.tokens.Public("clusterup/ca")
+	return text, nil
+}
+
+func (g *ground) SignIntermediate(_ context.Context, request string) (string, error) {
+	return g.tokens.SignIntermediate("clusterup/ca", []byte(request), time.Now())
 }

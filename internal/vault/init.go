@@ -26,40 +26,44 @@ type todo string
 
 const (
 	nothing todo = ""
-	begin   todo = "init"      // a new init under a new nonce
-	resume  todo = "init anew" // the intent is recorded, and Vault was never initialised
-	deal    todo = "deal"      // the answer is safe; the holders have not got their shares
-	adopt   todo = "adopt"     // a destroyed environment's storage is still there
+	begin   todo = "init"       // a new init under a new nonce
+	resume  todo = "init anew"  // the intent is recorded, and Vault was never initialised
+	deal    todo = "deal"       // the answer is safe; the holders have not got their shares
+	adopt   todo = "adopt"      // a destroyed environment's storage is still there
+	anew    todo = "begin anew" // the init was lost, and it was asked for to empty its storage
 )
 
-func (initStep) Name() string { return "vault/init" }
+func (initStep) Name() string { return InitStep }
 
 func (s initStep) Plan(ctx context.Context) (converge.Plan, error) {
 	replicas, err := s.v.look(ctx)
 	if err != nil {
 		return converge.Plan{}, err
 	}
-	escrow, err := s.v.cfg.Escrow(ctx)
-	if err != nil {
-		return converge.Plan{}, err
-	}
-	journal, err := escrow.Read(ctx)
+	_, journal, err := s.v.records(ctx)
 	if err != nil {
 		return converge.Plan{}, err
 	}
 	initialised, known, err := answered(replicas)
-	if err != nil {
-		return converge.Plan{}, err
+	what := nothing
+	if err == nil {
+		if !known {
+			initialised = journal.Safe() && journal.State != custody.Destroyed
+		}
+		what, err = decide(initialised, journal)
 	}
-	if !known {
-		initialised = journal.Safe() && journal.State != custody.Destroyed
+	if s.v.cfg.Reinitialise && lost(err) && !journal.Safe() {
+		_, err = s.v.unused(ctx, replicas)
+		what, known = anew, true
 	}
-	what, err := decide(initialised, journal)
-	if err != nil && known {
-		return converge.Plan{}, err
+	if err != nil && (known || errors.Is(err, ErrHalf)) {
+		return converge.Plan{}, s.v.advise(err)
 	}
 	if initialised && journal.Safe() {
 		if err := s.v.checkDeal(journal); err != nil {
+			return converge.Plan{}, err
+		}
+		if err := s.v.checkStorage(ctx, replicas); err != nil {
 			return converge.Plan{}, err
 		}
 	}
@@ -94,11 +98,17 @@ func (s initStep) changes(what todo, known bool) []converge.Change {
 	note := ""
 	switch what {
 	case begin:
-		note = fmt.Sprintf("init: %d key shares to %s, %d of them open it", s.v.shares(), s.v.holderNames(), s.v.cfg.Settings.Threshold)
+		note = fmt.Sprintf("init: %d %s to %s, %d of them %s", s.v.shares(), s.v.cfg.Settings.keys(), s.v.holderNames(), s.v.cfg.Settings.Threshold, s.v.cfg.Settings.power())
+		if s.v.SealsToPGP() {
+			note = fmt.Sprintf("init: throwaway %s to whoever runs, until Vault seals to the holders' PGP keys", s.v.cfg.Settings.keys())
+		}
 	case resume:
 		note = "init: it was begun before, and nothing came of it"
 	case deal:
 		note = "give the holders their key shares"
+	case anew:
+		note = fmt.Sprintf("empty its storage, which holds a lost init and nothing else, and init anew: %d key shares to %s, %d of them open it",
+			s.v.shares(), s.v.holderNames(), s.v.cfg.Settings.Threshold)
 	case adopt:
 		note = "its storage outlived the environment: take it up again"
 	case nothing:
@@ -111,6 +121,10 @@ func (s initStep) changes(what todo, known bool) []converge.Change {
 }
 
 func (s initStep) Apply(ctx context.Context, p converge.Plan) error {
+	return s.v.advise(s.apply(ctx, p))
+}
+
+func (s initStep) apply(ctx context.Context, p converge.Plan) error {
 	basis, ok := p.Basis.(initBasis)
 	if !ok {
 		return converge.ErrStale
@@ -119,7 +133,10 @@ func (s initStep) Apply(ctx context.Context, p converge.Plan) error {
 	if err != nil {
 		return err
 	}
-	first, err := s.v.first(ctx)
+	if basis.todo == anew {
+		return s.again(ctx, escrow, basis)
+	}
+	first, initialised, err := s.v.first(ctx)
 	if err != nil {
 		return err
 	}
@@ -127,7 +144,7 @@ func (s initStep) Apply(ctx context.Context, p converge.Plan) error {
 	if err != nil {
 		return err
 	}
-	what, err := decide(first.state != Uninitialised, journal)
+	what, err := decide(initialised, journal)
 	if err != nil {
 		return err
 	}
@@ -145,15 +162,23 @@ func (s initStep) Apply(ctx context.Context, p converge.Plan) error {
 	return err
 }
 
+// again is the init after one that was lost.
+func (s initStep) again(ctx context.Context, escrow *custody.Escrow, basis initBasis) error {
+	journal, err := escrow.Read(ctx)
+	if err != nil {
+		return err
+	}
+	if !journal.Same(basis.journal) {
+		return fmt.Errorf("the init of Vault: %w", converge.ErrStale)
+	}
+	return s.v.reinitialise(ctx, escrow, journal)
+}
+
 // Destroy records that the environment is gone, so that a later one may begin
 // anew. The shares stay: storage may outlive the environment. What a purge that
 // was cut off left is the next purge's.
 func (s initStep) Destroy(ctx context.Context) error {
-	escrow, err := s.v.cfg.Escrow(ctx)
-	if err != nil {
-		return err
-	}
-	journal, err := escrow.Read(ctx)
+	escrow, journal, err := s.v.records(ctx)
 	if errors.Is(err, custody.ErrTorn) {
 		return nil
 	}
@@ -165,18 +190,22 @@ func (s initStep) Destroy(ctx context.Context) error {
 }
 
 // first waits for the one replica that init goes through: Vault keeps two inits
-// apart inside a process only.
-func (v *Vault) first(ctx context.Context) (first replica, err error) {
-	err = converge.Until(ctx, "vault-0 to answer", v.cfg.Timeout, func(ctx context.Context) (bool, string, error) {
+// apart inside a process only. On raft, where each replica knows of its own volume alone,
+// it waits for all of them before it says that none is initialised.
+func (v *Vault) first(ctx context.Context) (first replica, initialised bool, err error) {
+	err = converge.Until(ctx, "vault-0 to answer", v.cfg.Timeout, func(ctx context.Context) (done bool, pending string, err error) {
 		replicas, err := v.look(ctx)
 		if err != nil {
 			return false, "", err
 		}
-		if _, _, err := answered(replicas); err != nil {
+		if initialised, _, err = answered(replicas); err != nil {
 			return false, "", converge.Permanent(err)
+		}
+		if away := inState(replicas, Unreachable); v.cfg.Settings.OnRaft() && !initialised && len(away) > 0 {
+			return false, "", fmt.Errorf("%s has to answer too, since it could hold the data: %w", away[0].pod.Name, away[0].err)
 		}
 		first = replicas[0]
 		return first.state != Unreachable, "", first.err
 	})
-	return first, err
+	return first, initialised, err
 }

@@ -102,7 +102,7 @@ func TestDestroyAfterTornPurge(t *testing.T) {
 		t.Fatal(err)
 	}
 	v := New(Config{Escrow: func(context.Context) (*custody.Escrow, error) { return &custody.Escrow{Bucket: bucket}, nil }})
-	if err := v.Steps()[0].Destroy(t.Context()); err != nil {
+	if err := v.step(t, "vault/init").Destroy(t.Context()); err != nil {
 		t.Error(err)
 	}
 	if keys := bucket.keys(t); !slices.Equal(keys, []string{left}) {

@@ -28,26 +28,25 @@ const (
 // until the answer is kept, the end of ctx is not heeded, and a second Ctrl-C
 // does not end the program.
 func (v *Vault) initialise(ctx context.Context, c *client, escrow *custody.Escrow, was custody.Journal) error {
-	journal, err := escrow.Intend(ctx, was, v.cfg.Holders, v.cfg.Settings.Threshold)
+	if err := v.checkPGP(time.Now()); err != nil {
+		return err
+	}
+	holders, shares, threshold := v.firstHolders(escrow)
+	journal, err := escrow.Intend(ctx, was, holders, threshold)
 	if err != nil {
 		return err
 	}
-	if v.cfg.Guard != nil {
-		if err := v.cfg.Guard(ctx); err != nil {
-			return fmt.Errorf("before the init: %w", err)
-		}
-	}
-	if err := ctx.Err(); err != nil {
-		return context.Cause(ctx)
+	if err := v.allowed(ctx, "the init"); err != nil {
+		return err
 	}
 	heedless := context.WithoutCancel(ctx)
 	kept := converge.Uninterruptible(ctx)
 	defer kept()
-	answer, err := c.sendInit(heedless, v.shares(), v.cfg.Settings.Threshold)
+	answer, err := c.sendInit(heedless, shares, threshold)
 	if err != nil {
 		return c.unanswered(heedless, escrow, journal, err)
 	}
-	sealed, err := escrow.SealAnswer(journal, v.cfg.Holders, answer)
+	sealed, err := escrow.SealAnswer(journal, holders, answer)
 	answer.Wipe()
 	if err != nil {
 		return fmt.Errorf("%w: %w", lostError(journal), err)
@@ -72,18 +71,23 @@ func (v *Vault) initialise(ctx context.Context, c *client, escrow *custody.Escro
 // sendInit sends the one request that cannot be repeated.
 func (c *client) sendInit(ctx context.Context, shares, threshold int) (*custody.Answer, error) {
 	var out struct {
-		Keys [][]byte `json:"keys_base64"`
-		Root rawText  `json:"root_token"`
+		Keys     [][]byte `json:"keys_base64"`
+		Recovery [][]byte `json:"recovery_keys_base64"`
+		Root     rawText  `json:"root_token"`
+	}
+	body := map[string]int{"secret_shares": shares, "secret_threshold": threshold}
+	if c.auto {
+		body = map[string]int{"recovery_shares": shares, "recovery_threshold": threshold}
 	}
 	err := c.do(ctx, request{
 		method: http.MethodPut, path: "sys/init", timeout: initDeadline,
-		body: map[string]int{"secret_shares": shares, "secret_threshold": threshold},
+		body: body,
 	}, &out)
 	if err != nil {
 		return nil, err
 	}
 	answer := &custody.Answer{Root: secret.NewValue(out.Root)}
-	for _, k := range out.Keys {
+	for _, k := range slices.Concat(out.Keys, out.Recovery) { // the one or the other
 		answer.Shares = append(answer.Shares, secret.NewValue(k))
 	}
 	if len(answer.Shares) != shares || answer.Root.IsZero() {

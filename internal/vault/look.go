@@ -90,6 +90,7 @@ func (v *Vault) peer(pod Pod, ca []byte) (*client, error) {
 	if err != nil {
 		return nil, err
 	}
+	c.auto = v.cfg.Settings.Auto()
 	v.peers[pod.UID] = c
 	return c, nil
 }

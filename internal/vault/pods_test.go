@@ -25,10 +25,22 @@ type loopback struct {
 func (l loopback) List(context.Context) ([]Pod, error) {
 	var pods []Pod
 	for n := range l.w.Ports {
-		pods = append(pods, Pod{Name: podName(n), UID: fmt.Sprintf("%d-%d", n, l.w.Starts[n]), Running: true})
+		pods = append(pods, Pod{Name: podName(n), UID: l.w.uid(n), Running: !l.w.stopped[l.w.uid(n)], Outdated: l.w.outdated[l.w.uid(n)]})
 	}
 	return pods, nil
 }
+
+// Delete ends a replica and starts another one in its place.
+func (l loopback) Delete(_ context.Context, pod Pod) error {
+	for n := range l.w.Ports {
+		if pod.UID == l.w.uid(n) {
+			l.w.replace(n)
+		}
+	}
+	return nil
+}
+
+func (w *world) uid(n int) string { return fmt.Sprintf("%d-%d", n, w.Starts[n]) }
 
 func (l loopback) Dial(ctx context.Context, pod string) (net.Conn, error) {
 	for n, port := range l.w.Ports {

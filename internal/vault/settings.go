@@ -3,20 +3,69 @@
 package vault
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
 
 	"clusterup.dev/clusterup/internal/hint"
+	"clusterup.dev/clusterup/internal/secret"
 )
 
 // Settings are the add-on's values that the steps act on.
 type Settings struct {
 	Replicas  int         `json:"replicas"`
+	Storage   Keeping     `json:"storage"`
+	Seal      Seal        `json:"seal"`
 	Threshold int         `json:"threshold"`
 	Holders   []HolderRef `json:"holders"`
 	Roles     []Role      `json:"roles"`
+	Audit     []Device    `json:"audit"`
+	Engines   []Engine    `json:"engines"`
+	Auth      []Method    `json:"auth"`
+}
+
+// Keeping is where Vault keeps its data.
+type Keeping struct {
+	Type string `json:"type"` // "consul" or "raft"; empty means "consul"
+}
+
+const raft = "raft"
+
+// OnRaft reports whether each replica keeps the data itself.
+func (s Settings) OnRaft() bool { return s.Storage.Type == raft }
+
+// storage is what a replica calls it.
+func (s Settings) storage() string { return cmp.Or(s.Storage.Type, "consul") }
+
+// Seal is what opens Vault.
+type Seal struct {
+	Type string `json:"type"` // "shamir": a threshold of key shares; empty means that. "awskms", "transit": Vault asks that
+}
+
+const shamir = "shamir"
+
+// Auto reports whether Vault opens itself. Then recovery keys are dealt in place of key
+// shares: they make root tokens and new recovery keys, and open nothing.
+func (s Settings) Auto() bool { return s.seal() != shamir }
+
+func (s Settings) seal() string { return cmp.Or(s.Seal.Type, shamir) }
+
+// keys is what is dealt to the holders.
+func (s Settings) keys() string {
+	if s.Auto() {
+		return "recovery keys"
+	}
+	return "key shares"
+}
+
+// power is what a threshold of them does.
+func (s Settings) power() string {
+	if s.Auto() {
+		return "make a root token"
+	}
+	return "unseal"
 }
 
 // HolderRef gives an operator key shares.
@@ -67,7 +116,7 @@ func ParseSettings(values map[string]any, operators []string, custodian string) 
 	for i := range s.Holders {
 		s.Holders[i].Shares = max(s.Holders[i].Shares, 1)
 	}
-	for _, check := range []func(Settings, []string) error{checkHolders, checkThreshold, checkRoles} {
+	for _, check := range []func(Settings, []string) error{checkHolders, checkThreshold, checkRoles, checkConfigured} {
 		if err := check(s, operators); err != nil {
 			return s, err
 		}
@@ -94,6 +143,17 @@ func checkHolders(s Settings, operators []string) error {
 			return wrong(at, "give it more shares instead", "holder %s is listed twice", h.Operator)
 		}
 		seen[h.Operator] = true
+	}
+	return nil
+}
+
+// CheckKinds refuses holders of which some have PGP keys and some have not. Errors are *ValueError.
+func CheckKinds(s Settings, pgp map[string]secret.PGPKey) error {
+	for i, h := range s.Holders {
+		if _, is := pgp[h.Operator]; is != (len(pgp) > 0 && !pgp[s.Holders[0].Operator].IsZero()) {
+			return wrong([]any{"holders", i, "operator"}, "give all of them PGP keys, or age and SSH keys: Vault seals every share of a deal, or none",
+				"of the holders %s and %s, one has a PGP key and the other has not", s.Holders[0].Operator, h.Operator)
+		}
 	}
 	return nil
 }
@@ -133,6 +193,11 @@ func (s Settings) shares() int {
 }
 
 func (v *Vault) shares() int { return v.cfg.Settings.shares() }
+
+// Deal says who is to hold how many shares, and how many of them open Vault.
+func (v *Vault) Deal() string {
+	return fmt.Sprintf("%s; %d of %d %s", v.holderNames(), v.cfg.Settings.Threshold, v.shares(), v.cfg.Settings.power())
+}
 
 func (v *Vault) holderNames() string {
 	names := make([]string, 0, len(v.cfg.Settings.Holders))

@@ -17,10 +17,16 @@ type Status struct {
 	Standbys    int               `json:"standbys"`
 	Shares      map[string]int    `json:"shares,omitempty"` // holder → shares stored for them
 	Threshold   int               `json:"threshold,omitempty"`
+	Recovery    bool              `json:"recovery,omitempty"` // Shares are recovery keys: Vault opens itself
 	// OtherKeys are holders whose shares are sealed to another key than the one
 	// that the environment names now: only the old one opens them.
-	OtherKeys   []string `json:"otherKeys,omitempty"`
+	OtherKeys []string `json:"otherKeys,omitempty"`
+	// Confirmed are the holders who have proven that they can open all of their
+	// shares; one who has not may still be able to.
+	Confirmed   []string `json:"confirmed,omitempty"`
 	RootRevoked bool     `json:"rootRevoked"`
+	// Provisional says that the holders with PGP keys have no shares yet.
+	Provisional bool `json:"provisional,omitempty"`
 }
 
 // Healthy reports whether one replica is active and all others stand by.
@@ -29,7 +35,7 @@ func (s Status) Healthy() bool { return s.Active != "" && s.Standbys == len(s.Po
 // Status looks at every replica and at what the bucket keeps. Unreachable
 // replicas are no error.
 func (v *Vault) Status(ctx context.Context) (Status, error) {
-	status := Status{Pods: map[string]State{}}
+	status := Status{Pods: map[string]State{}, Recovery: v.cfg.Settings.Auto()}
 	replicas, err := v.look(ctx)
 	if err != nil {
 		return status, err
@@ -52,16 +58,21 @@ func (v *Vault) Status(ctx context.Context) (Status, error) {
 	if status.Initialised, _, err = answered(replicas); err != nil {
 		return status, err
 	}
-	escrow, err := v.cfg.Escrow(ctx)
-	if err != nil {
-		return status, err
-	}
-	journal, err := escrow.Read(ctx)
+	escrow, journal, err := v.records(ctx)
 	if err != nil || !journal.Exists() {
 		return status, err
 	}
-	status.Threshold, status.RootRevoked = journal.Threshold, journal.State == custody.Revoked
-	status.OtherKeys = journal.OtherKeys(v.cfg.Holders)
-	status.Shares, err = escrow.Dealt(ctx, journal)
+	set := journal.Shareholding()
+	status.Threshold, status.RootRevoked = set.Threshold, journal.State == custody.Revoked
+	status.Provisional = journal.Provisional()
+	status.OtherKeys = set.OtherKeys(v.cfg.Holders)
+	shares, err := escrow.Register(ctx, set)
+	status.Shares = map[string]int{}
+	for _, s := range shares {
+		if !s.Missing {
+			status.Shares[s.Holder]++
+		}
+	}
+	status.Confirmed, _ = Keys{Shares: shares}.Confirmed()
 	return status, err
 }

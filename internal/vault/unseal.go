@@ -5,16 +5,16 @@ package vault
 import (
 	"context"
 	"strings"
-	"sync"
 
 	"clusterup.dev/clusterup/internal/converge"
+	"clusterup.dev/clusterup/internal/hint"
 	"clusterup.dev/clusterup/internal/secret"
 )
 
 // unsealStep opens every sealed replica and sees one active and the rest standby.
 type unsealStep struct{ v *Vault }
 
-func (unsealStep) Name() string { return "vault/unseal" }
+func (unsealStep) Name() string { return UnsealStep }
 
 func (s unsealStep) Plan(ctx context.Context) (converge.Plan, error) {
 	replicas, err := s.v.look(ctx)
@@ -33,6 +33,10 @@ func (s unsealStep) Plan(ctx context.Context) (converge.Plan, error) {
 		subject := "Vault " + r.pod.Name
 		switch r.state {
 		case Sealed, Uninitialised: // a replica may learn of an init a moment later than the others
+			if s.v.cfg.Settings.Auto() {
+				plan.Changes = append(plan.Changes, converge.Change{Subject: subject, Action: converge.Wait, Note: "it opens itself, by " + s.v.cfg.Settings.seal()})
+				continue
+			}
 			plan.Changes = append(plan.Changes, converge.Change{Subject: subject, Action: converge.Run, Note: "unseal"})
 		case Unreachable:
 			plan.Changes = append(plan.Changes, converge.Change{Subject: subject, Action: converge.Wait, Note: reason(r)})
@@ -48,34 +52,19 @@ func (s unsealStep) Plan(ctx context.Context) (converge.Plan, error) {
 // Apply unseals whatever is sealed until all is well, those replicas too that
 // were sealed after the plan was made.
 func (s unsealStep) Apply(ctx context.Context, _ converge.Plan) error {
-	escrow, err := s.v.cfg.Escrow(ctx)
+	escrow, journal, err := s.v.records(ctx)
 	if err != nil {
 		return err
 	}
-	journal, err := escrow.Read(ctx)
-	if err != nil {
-		return err
-	}
-	shares := sync.OnceValues(func() ([]secret.Value, error) { return escrow.Open(ctx, journal) })
-	used := false
-	defer func() {
-		if used {
-			opened, _ := shares()
-			wipe(opened)
-		}
-	}()
-	return converge.Until(ctx, "every replica of Vault to be unsealed", s.v.cfg.Timeout, func(ctx context.Context) (bool, string, error) {
+	keys := &keyring{escrow: escrow, journal: journal}
+	defer keys.wipe()
+	err = converge.Until(ctx, "every replica of Vault to be unsealed", s.v.cfg.Timeout, func(ctx context.Context) (bool, string, error) {
 		replicas, err := s.v.look(ctx)
 		if err != nil {
 			return false, "", err
 		}
-		if sealed := inState(replicas, Sealed); len(sealed) > 0 {
-			used = true
-			opened, err := shares()
-			if err != nil {
-				return false, "", converge.Permanent(err)
-			}
-			if err := unsealAll(ctx, sealed, opened, journal); err != nil {
+		if sealed := inState(replicas, Sealed); len(sealed) > 0 && !s.v.cfg.Settings.Auto() {
+			if err := keys.unseal(ctx, sealed); err != nil {
 				return false, "", err
 			}
 			if replicas, err = s.v.look(ctx); err != nil {
@@ -85,6 +74,10 @@ func (s unsealStep) Apply(ctx context.Context, _ converge.Plan) error {
 		pending := notServing(replicas)
 		return pending == "", pending, nil
 	})
+	if err != nil && s.v.cfg.Settings.Auto() {
+		return hint.With(err, "this Vault opens itself: its log says what keeps it from %s (`kubectl -n %s logs %s -c vault`)", s.v.cfg.Settings.seal(), s.v.cfg.Namespace, podName(0))
+	}
+	return err
 }
 
 // Destroy has nothing to remove.

@@ -23,28 +23,40 @@ func TestVault(t *testing.T) {
 	g := newGround(t)
 	t.Run("three replicas from nothing to configured", func(t *testing.T) { testFromNothing(t, g) })
 	t.Run("drift is named and corrected", func(t *testing.T) { testDrift(t, g) })
+	t.Run("what values and add-ons ask for is held in place", func(t *testing.T) { testConfigured(t, g) })
+	t.Run("certificates are issued to whom asks for them, and renewed", func(t *testing.T) { testRenewal(t, g) })
+	t.Run("pods of an older revision are replaced one at a time", func(t *testing.T) { testRollout(t, g) })
 	t.Run("a foreign vault is refused", func(t *testing.T) { testForeign(t, g) })
 	t.Run("lost storage is refused", func(t *testing.T) { testGone(t, g) })
 	t.Run("storage that outlives the environment is taken up", func(t *testing.T) { testAdopt(t, g) })
 	t.Run("shares of others are asked for by name", func(t *testing.T) { testHolders(t, g) })
+	t.Run("what holders do", func(t *testing.T) { testHolderCommands(t, g) })
 	t.Run("a lost answer is said to be lost", func(t *testing.T) { testLostAnswer(t, g) })
+	t.Run("a lost init is begun anew when that is asked for", func(t *testing.T) { testReinitialise(t, g) })
 	t.Run("an init by somebody else is not taken for a lost one", func(t *testing.T) { testOvertaken(t, g) })
 	t.Run("a cancelled run keeps the answer", func(t *testing.T) { testCancelled(t, g) })
 	t.Run("a bucket that loses things is found out in time", func(t *testing.T) { testUnreadable(t, g) })
 	t.Run("half of an audit device is got rid of", func(t *testing.T) { testStuck(t, g) })
 	t.Run("the steps keep the contract of a step", func(t *testing.T) { testConformance(t, g) })
+	t.Run("new shares for new holders", func(t *testing.T) { testRekey(t, g) })
+	t.Run("a storage that is brought back takes the shares of its day", func(t *testing.T) { testBroughtBack(t, g) })
+	t.Run("a killed rekey is decided", func(t *testing.T) { testRekeyCrashes(t, g) })
+	t.Run("opened by another Vault", func(t *testing.T) { testTransit(t, g) })
+	t.Run("on raft", func(t *testing.T) { testRaft(t, g) })
+	t.Run("brought back to a snapshot on raft", func(t *testing.T) { testSnapshot(t, g) })
+	t.Run("holders with PGP keys", func(t *testing.T) { testPGP(t, g) })
 	t.Run("a killed run goes on", func(t *testing.T) { testCrashes(t, g) })
 }
 
 func testFromNothing(t *testing.T, g *ground) {
 	w := g.newWorld(t, 3)
 	v := w.open(t)
-	for i, step := range v.Steps() {
+	for _, step := range v.Steps() {
 		plan, err := step.Plan(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
-		if first := i == 0; first != (plan.After == "") {
+		if now := slices.Contains([]string{"vault/pods", "vault/init", "vault/rollout"}, step.Name()); now != (plan.After == "") {
 			t.Errorf("%s: After = %q before anything is done", step.Name(), plan.After)
 		}
 	}
@@ -116,7 +128,7 @@ func mustHideShares(t *testing.T, w *world, said string) {
 			t.Fatal(err)
 		}
 		haystacks[key] = string(data)
-		if strings.HasPrefix(key, "keys/") {
+		if strings.HasSuffix(key, ".age") {
 			share, err := secret.Open(data, []secret.Identity{id})
 			if err != nil {
 				t.Fatal(err)
@@ -239,15 +251,15 @@ func testGone(t *testing.T, g *ground) {
 	}
 	// Once the environment is destroyed, another Vault may begin.
 	v := w.open(t)
-	if err := v.Steps()[0].Destroy(t.Context()); err != nil {
+	if err := v.step(t, "vault/init").Destroy(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := run(t.Context(), v); err != nil {
 		t.Fatal(err)
 	}
 	w.mustServe(t)
-	if n := len(prefixed(w.bucket().keys(t), "keys/")); n != 6 {
-		t.Errorf("%d shares are kept, want those of both", n)
+	if sealed, receipts := w.dealt(t); sealed != 6 || receipts != 6 {
+		t.Errorf("%d shares and %d receipts are kept, want those of both", sealed, receipts)
 	}
 }
 
@@ -258,7 +270,7 @@ func testAdopt(t *testing.T, g *ground) {
 		t.Fatal(err)
 	}
 	for range 2 {
-		if err := v.Steps()[0].Destroy(t.Context()); err != nil {
+		if err := v.step(t, "vault/init").Destroy(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -300,7 +312,7 @@ func testHolders(t *testing.T, g *ground) {
 }
 
 func testConformance(t *testing.T, g *ground) {
-	for n, name := range []string{"vault/init", "vault/unseal", "vault/configure"} {
+	for n, name := range []string{"vault/pods", "vault/init", "vault/unseal", "vault/rollout", "vault/configure"} {
 		t.Run(name, func(t *testing.T) {
 			w := g.newWorld(t, 1)
 			before := w.open(t)
@@ -313,16 +325,27 @@ func testConformance(t *testing.T, g *ground) {
 					t.Fatal(err)
 				}
 			}
+			if name == "vault/pods" || name == "vault/rollout" {
+				w.replace = func(n int) { w.servers[n].End(); w.start(t, n) }
+				w.outdated = map[string]bool{w.uid(0): true}
+				w.stopped = map[string]bool{w.uid(0): name == "vault/pods"}
+			}
 			convergetest.Run(t, func() converge.Step { return w.open(t).Steps()[n] })
 		})
 	}
 }
 
-func prefixed(keys []string, prefix string) (in []string) {
-	for _, k := range keys {
-		if strings.HasPrefix(k, prefix) {
-			in = append(in, k)
+// dealt counts the sealed shares and the receipts in the bucket.
+func (w *world) dealt(t *testing.T) (sealed, receipts int) {
+	t.Helper()
+	for _, key := range w.bucket().keys(t) {
+		switch {
+		case !strings.HasPrefix(key, "keys/"):
+		case strings.HasSuffix(key, ".age"):
+			sealed++
+		case strings.HasSuffix(key, ".receipt.json"):
+			receipts++
 		}
 	}
-	return in
+	return sealed, receipts
 }

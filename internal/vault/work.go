@@ -19,7 +19,7 @@ type work struct {
 	escrow  *custody.Escrow
 	journal custody.Journal
 	items   []item
-	changes []*converge.Change // one an item
+	found   found
 }
 
 // open finds the active replica and opens a session there, with the root token
@@ -29,14 +29,11 @@ func (s configureStep) open(ctx context.Context) (*work, error) {
 	if err != nil {
 		return nil, err
 	}
-	escrow, err := s.v.cfg.Escrow(ctx)
+	escrow, journal, err := s.v.records(ctx)
 	if err != nil {
 		return nil, err
 	}
-	w := &work{escrow: escrow}
-	if w.journal, err = escrow.Read(ctx); err != nil {
-		return nil, err
-	}
+	w := &work{escrow: escrow, journal: journal}
 	at, ok := active(replicas)
 	if !ok || !w.journal.Safe() || w.journal.State == custody.Intent || w.journal.State == custody.Destroyed {
 		return nil, nil
@@ -82,10 +79,10 @@ func (w *work) close(ctx context.Context) error {
 }
 
 func (w *work) plan(ctx context.Context) (changes []converge.Change, err error) {
-	if w.changes, err = w.session.compare(ctx, w.items); err != nil {
+	if w.found, err = w.session.compare(ctx, w.items); err != nil {
 		return nil, err
 	}
-	for _, c := range w.changes {
+	for _, c := range w.found.changes {
 		if c != nil {
 			changes = append(changes, *c)
 		}

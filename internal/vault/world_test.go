@@ -26,6 +26,7 @@ import (
 type world struct {
 	Dir        string
 	Ports      []int
+	Cluster    []int // where replicas talk to each other: on raft they find each other there again
 	Starts     []int // how often each replica was started: its UID
 	CA         string
 	Kubeconfig string
@@ -34,20 +35,39 @@ type world struct {
 	Threshold  int
 	Runner     string
 	Roles      []Role
+	Audit      []Device
+	Engines    []Engine
+	Auth       []Method
+	Asks       []Ask
+	Transit    *transit // what opens it; nil: key shares
+	Raft       bool     // each replica keeps the data itself
+	Rekey      bool     // a child process rekeys instead of converging
+	PGP        bool     // the holders have PGP keys: see pgpworld_test.go
 
+	owner   *testing.T // its servers run until this test ends
 	ground  *ground
 	servers []*testservers.Process
 	path    string // in Consul
+
+	outdated map[string]bool // by UID
+	stopped  map[string]bool // the same: pods that do not run
+	replace  func(n int)     // what deleting a pod does
 }
 
 // newWorld starts replicas of an empty Vault.
 func (g *ground) newWorld(t *testing.T, replicas int) *world {
 	t.Helper()
+	return g.newWorldOn(t, replicas, func(*world) {})
+}
+
+// newWorldOn is newWorld with another storage or seal, which set says.
+func (g *ground) newWorldOn(t *testing.T, replicas int, set func(*world)) *world {
+	t.Helper()
 	w := &world{
 		Dir: t.TempDir(), CA: g.ca, Kubeconfig: g.kubeconfig, Reviewer: g.reviewer,
 		Holders: []HolderRef{{"alice", 3}}, Threshold: 2, Runner: "alice",
-		Roles:  []Role{{Name: "demo", ServiceAccounts: []string{"web"}, Namespaces: []string{"demo"}, Policies: []string{"app"}}},
-		ground: g,
+		Roles: []Role{{Name: "demo", ServiceAccounts: []string{"web"}, Namespaces: []string{"demo"}, Policies: []string{"app"}}},
+		owner: t, ground: g,
 	}
 	for _, name := range []string{"alice", "bob", "carol"} {
 		if _, err := secret.CreateIdentity(filepath.Join(w.Dir, name, "identity.txt")); err != nil {
@@ -56,9 +76,10 @@ func (g *ground) newWorld(t *testing.T, replicas int) *world {
 	}
 	w.path = "v" + strings.ReplaceAll(strings.ToLower(filepath.Base(filepath.Dir(w.Dir))+filepath.Base(w.Dir)), "/", "-")
 	for range replicas {
-		w.Ports, w.Starts = append(w.Ports, testservers.Port(t)), append(w.Starts, 0)
+		w.Ports, w.Cluster, w.Starts = append(w.Ports, testservers.Port(t)), append(w.Cluster, testservers.Port(t)), append(w.Starts, 0)
 		w.servers = append(w.servers, nil)
 	}
+	set(w)
 	for n := range replicas {
 		w.start(t, n)
 	}
@@ -73,17 +94,15 @@ func (w *world) start(t *testing.T, n int) {
 disable_mlock = true
 api_addr      = "https://127.0.0.1:%[1]d"
 cluster_addr  = "https://127.0.0.1:%[2]d"
-storage "consul" {
-  address = %[3]q
-  path    = %[4]q
-}
+%[3]s
+%[5]s
 listener "tcp" {
   address         = "127.0.0.1:%[1]d"
   cluster_address = "127.0.0.1:%[2]d"
-  tls_cert_file   = "%[5]s/tls.crt"
-  tls_key_file    = "%[5]s/tls.key"
+  tls_cert_file   = "%[4]s/tls.crt"
+  tls_key_file    = "%[4]s/tls.key"
 }
-`, w.Ports[n], testservers.Port(t), w.ground.consul, w.path+"/", w.ground.dir), 0o600)
+`, w.Ports[n], w.Cluster[n], w.storage(t, n), w.ground.dir, w.Transit.stanza()), 0o600)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,9 +111,30 @@ listener "tcp" {
 		Name:  fmt.Sprintf("vault-%d", n),
 		Path:  testservers.Bin(t, "vault"),
 		Args:  []string{"server", "-config=" + config},
-		Ready: testservers.Answers(fmt.Sprintf("https://127.0.0.1:%d/v1/sys/health?uninitcode=200&sealedcode=200", w.Ports[n])),
+		Env:   w.Transit.env(),
+		Ready: testservers.Answers(fmt.Sprintf("https://127.0.0.1:%d/v1/sys/health?standbyok=true&uninitcode=200&sealedcode=200", w.Ports[n])),
 	})
 }
+
+// storage is the stanza of replica n.
+func (w *world) storage(t *testing.T, n int) string {
+	t.Helper()
+	if !w.Raft {
+		return fmt.Sprintf("storage \"consul\" {\n  address = %q\n  path = %q\n}", w.ground.consul, w.path+"/")
+	}
+	if err := os.MkdirAll(w.data(n), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	text := fmt.Sprintf("storage \"raft\" {\n  path = %q\n  node_id = %q\n", w.data(n), podName(n))
+	for _, port := range w.Ports {
+		text += fmt.Sprintf("  retry_join {\n    leader_api_addr = \"https://127.0.0.1:%d\"\n    leader_ca_cert_file = \"%s/ca.crt\"\n    leader_tls_servername = %q\n  }\n",
+			port, w.ground.dir, ServerName)
+	}
+	return text + "}"
+}
+
+// data is where replica n keeps its own, on raft.
+func (w *world) data(n int) string { return filepath.Join(w.Dir, fmt.Sprintf("raft-%d", n)) }
 
 func (w *world) bucket() *folder { return &folder{dir: filepath.Join(w.Dir, "bucket")} }
 
@@ -115,6 +155,14 @@ func (w *world) vault(bucket custody.Bucket, wrap func(net.Conn) net.Conn) (*Vau
 	}
 	holders := make([]custody.Holder, 0, len(w.Holders))
 	for _, h := range w.Holders {
+		if w.PGP {
+			key, err := w.pgpKey(h.Operator)
+			if err != nil {
+				return nil, err
+			}
+			holders = append(holders, custody.Holder{Name: h.Operator, PGP: key, Shares: h.Shares})
+			continue
+		}
 		id, err := w.identity(h.Operator)
 		if err != nil {
 			return nil, err
@@ -132,7 +180,9 @@ func (w *world) vault(bucket custody.Bucket, wrap func(net.Conn) net.Conn) (*Vau
 		CA:        func(context.Context) ([]byte, error) { return []byte(w.CA), nil },
 		Escrow:    func(context.Context) (*custody.Escrow, error) { return escrow, nil },
 		Holders:   holders,
-		Settings:  Settings{Replicas: len(w.Ports), Threshold: w.Threshold, Holders: w.Holders, Roles: w.Roles},
+		Settings:  Settings{Replicas: len(w.Ports), Storage: w.keeping(), Seal: w.Transit.seal(), Threshold: w.Threshold, Holders: w.Holders, Roles: w.Roles, Audit: w.Audit, Engines: w.Engines, Auth: w.Auth},
+		Asks:      w.Asks,
+		Authority: w.ground,
 		Files:     files,
 		Namespace: "vault",
 		Reviewer:  w.Reviewer,
@@ -140,10 +190,21 @@ func (w *world) vault(bucket custody.Bucket, wrap func(net.Conn) net.Conn) (*Vau
 	}), nil
 }
 
+func (w *world) keeping() Keeping {
+	if w.Raft {
+		return Keeping{Type: raft}
+	}
+	return Keeping{}
+}
+
 // run plans and applies all steps in order, as the runner does, and returns the
 // changes that were carried out.
 func run(ctx context.Context, v *Vault) (changes []converge.Change, err error) {
-	for _, step := range v.Steps() {
+	steps := v.Steps()
+	if v.SealsToPGP() {
+		steps = append(steps, v.DealStep())
+	}
+	for _, step := range steps {
 		plan, err := step.Plan(ctx)
 		if err != nil {
 			return changes, fmt.Errorf("%s: plan: %w", step.Name(), err)
@@ -188,6 +249,9 @@ func (w *world) mustServe(t *testing.T) {
 	}
 	if !status.Healthy() || !status.RootRevoked || !status.Initialised {
 		t.Fatalf("status %+v", status)
+	}
+	if w.Rekey || w.PGP { // then see mustBeTidy
+		return // what a killed rekey leaves is sealed, opens nothing, and is not swept up
 	}
 	for _, entry := range w.bucket().keys(t) {
 		if strings.HasSuffix(entry, answerSuffix) || strings.Contains(entry, "probe") {

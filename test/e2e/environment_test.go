@@ -73,8 +73,10 @@ func TestEnvironment(t *testing.T) {
 		})
 	})
 	then("a folder dropped in is checked, applied, changed and pruned", func(t *testing.T, w *world) { w.droppedIn(t) })
-	then("a deleted Vault pod is unsealed again", func(t *testing.T, w *world) { w.deletedPod(t, cluster) })
+	then("each deleted Vault pod is unsealed again within ten seconds of running", func(t *testing.T, w *world) { w.deletedPod(t, cluster) })
+	then("a change to Vault's pods replaces them, one at a time", func(t *testing.T, w *world) { w.rolledVault(t, cluster) })
 	then("a killed node comes back with its volumes", func(t *testing.T, w *world) { w.killedNode(t, cluster) })
+	then("the certificate at the way in is Vault's, and renewed", func(t *testing.T, w *world) { w.certificateFromVault(t) })
 	then("no secret is anywhere outside its sealed form", func(t *testing.T, w *world) { w.canary(t) })
 	then("destroy leaves only the bucket", func(t *testing.T, w *world) {
 		shows(t, left(t))

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -28,8 +29,9 @@ type world struct {
 	dir    string // the user's project folder, with environments/
 	home   string
 	state  string
-	said   *bytes.Buffer // all that the binary ever printed, for the canary
-	seen   *commandLines // of all processes while it ran, for the canary too
+	others map[string]string // operator → file of an identity that is not the runner's
+	said   *bytes.Buffer     // all that the binary ever printed, for the canary
+	seen   *commandLines     // of all processes while it ran, for the canary too
 }
 
 // in is the world within a subtest, which fails in its own name.
@@ -122,7 +124,8 @@ func (w *world) run(limit time.Duration, args ...string) outcome {
 	w.said.Write(out.Bytes())
 	w.said.Write(stderr.Bytes())
 	w.t.Logf("clusterup %s: %.1fs, %d MB\n%s%s", strings.Join(args, " "), took.Seconds(), peakMB(c), stderr.String(), out.String())
-	if mb := peakMB(c); mb > maxMB {
+	runsAnother := slices.Contains(args, "--") // whose memory the system adds
+	if mb := peakMB(c); mb > maxMB && !runsAnother {
 		w.t.Errorf("clusterup %s held %d MB, more than %d", args[0], mb, maxMB)
 	}
 	var exit *exec.ExitError

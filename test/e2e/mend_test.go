@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -18,16 +19,49 @@ import (
 	"clusterup.dev/clusterup/internal/store"
 )
 
-// deletedPod deletes one Vault pod; the next create unseals its successor.
+// deletedPod deletes each Vault pod in its turn, the active one among them; the next
+// reconcile unseals its successor within ten seconds of its running.
 func (w *world) deletedPod(t *testing.T, c *kube.Cluster) {
-	old := strings.TrimSpace(w.kubectl("", "-n", "vault", "get", "pod", "vault-1", "-o", "jsonpath={.metadata.uid}"))
-	w.kubectl("", "-n", "vault", "delete", "pod", "vault-1", "--wait=true", "--timeout=90s")
-	until(t, "a new vault-1", time.Minute, func() bool {
-		now := strings.TrimSpace(w.kubectl("", "-n", "vault", "get", "pod", "vault-1", "--ignore-not-found", "-o", "jsonpath={.metadata.uid}"))
-		return now != "" && now != old
-	})
-	w.must(3*time.Minute, "create", w.name, "--yes")
+	for _, pod := range []string{"vault-0", "vault-1", "vault-2"} {
+		old := strings.TrimSpace(w.kubectl("", "-n", "vault", "get", "pod", pod, "-o", "jsonpath={.metadata.uid}"))
+		w.kubectl("", "-n", "vault", "delete", "pod", pod, "--wait=true", "--timeout=90s")
+		until(t, "a new "+pod, time.Minute, func() bool {
+			now := strings.TrimSpace(w.kubectl("", "-n", "vault", "get", "pod", pod, "--ignore-not-found", "-o", "jsonpath={.metadata.uid}"))
+			return now != "" && now != old
+		})
+		w.must(3*time.Minute, "reconcile", w.name)
+		ended := time.Now()
+		w.vaultUnsealed(t, c)
+		const vault = "jsonpath={.status.containerStatuses[?(@.name=='vault')].state.running.startedAt}"
+		started, err := time.Parse(time.RFC3339, strings.TrimSpace(w.kubectl("", "-n", "vault", "get", "pod", pod, "-o", vault)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		took := ended.Sub(started)
+		t.Logf("%s was unsealed %.1fs or less after it ran", pod, took.Seconds())
+		if took > 10*time.Second {
+			t.Errorf("%s was unsealed %s after it ran", pod, took)
+		}
+	}
+}
+
+// rolledVault changes something that is in Vault's pods: the next create replaces
+// all of them, and leaves them unsealed.
+func (w *world) rolledVault(t *testing.T, c *kube.Cluster) {
+	uids := func() []string {
+		return strings.Fields(w.kubectl("", "-n", "vault", "get", "pods", "-l", "app.kubernetes.io/component=server", "-o", "jsonpath={.items[*].metadata.uid}"))
+	}
+	before := uids()
+	w.rewrite(t, strings.Replace(environmentFile, "threshold: 2\n", "threshold: 2\n        logLevel: debug\n", 1))
+	w.must(8*time.Minute, "create", w.name, "--yes")
+	after := uids()
+	if len(after) != 3 || slices.ContainsFunc(after, func(uid string) bool { return slices.Contains(before, uid) }) {
+		t.Errorf("pods before: %v, after: %v", before, after)
+	}
 	w.vaultUnsealed(t, c)
+	if again := w.must(time.Minute, "create", w.name); !strings.Contains(again.out, "nothing to do") {
+		t.Errorf("the run after says %q", again.out)
+	}
 }
 
 // killedNode kills the first process of the last node, and with it everything on
@@ -78,17 +112,7 @@ func kill(t *testing.T, pid int) {
 // twoRuns holds the run lock as another run would: a run beside it is refused and
 // names the holder, looking is not, and once the lock is free all goes on.
 func (w *world) twoRuns(t *testing.T) {
-	access, err := localcluster.EnsureStore(t.Context(), localcluster.Config{Environment: w.name, Servers: filepath.Dir(w.tools)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	bucket, err := store.Open(t.Context(), store.Config{
-		Bucket: access.Bucket, Prefix: w.name, Region: access.Region, Endpoint: access.Endpoint, PathStyle: true,
-		AccessKey: access.AccessKey, SecretKey: access.SecretKey,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	bucket := w.openBucket(t)
 	const holder = "jo@laptop pid 7"
 	lease, err := store.Acquire(t.Context(), bucket, store.LockOptions{Owner: holder, Operation: "rehearsal"})
 	if err != nil {
@@ -109,6 +133,23 @@ func (w *world) twoRuns(t *testing.T) {
 	if next := w.must(time.Minute, "reconcile", w.name); !strings.Contains(next.out, "nothing to do") {
 		t.Errorf("the run after says %q", next.out)
 	}
+}
+
+// openBucket opens the environment's bucket as its owner.
+func (w *world) openBucket(t *testing.T) *store.S3 {
+	t.Helper()
+	access, err := localcluster.EnsureStore(t.Context(), localcluster.Config{Environment: w.name, Servers: filepath.Dir(w.tools)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	bucket, err := store.Open(t.Context(), store.Config{
+		Bucket: access.Bucket, Prefix: w.name, Region: access.Region, Endpoint: access.Endpoint, PathStyle: true,
+		AccessKey: access.AccessKey, SecretKey: access.SecretKey,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return bucket
 }
 
 func until(t *testing.T, what string, limit time.Duration, holds func() bool) {

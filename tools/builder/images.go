@@ -20,7 +20,7 @@ const (
 
 // echoImage is published nowhere: it is for samples and tests here, and no
 // add-on of the repository names it.
-const echoImage = "clusterup.dev/echo:0.1.0"
+const echoImage = "clusterup.dev/echo:0.2.0"
 
 // builds finds a server of this run by its name.
 type builds map[string]built

@@ -27,6 +27,7 @@ type answer struct {
 	Protocol string              `json:"protocol"`
 	Remote   string              `json:"remote"`
 	Headers  map[string][]string `json:"headers,omitempty"`
+	Env      map[string]string   `json:"env,omitempty"`
 }
 
 // podName is given by the downward API, or is the host's name, which is the same.
@@ -50,14 +51,17 @@ func (o options) handler(leaving *atomic.Bool) http.Handler {
 	})
 	mux.HandleFunc("POST /validate", o.review(o.validate))
 	mux.HandleFunc("POST /mutate", o.review(o.mutate))
-	mux.HandleFunc("/", echo)
+	if o.password != "" {
+		mux.HandleFunc("/private", o.private)
+	}
+	mux.HandleFunc("/", o.echo)
 	return mux
 }
 
 // echo answers with the request. The query may ask for more: ?headers for all
-// of its headers or ?header=NAME for some, ?status=CODE for another status, and
-// ?delay=DURATION to be answered late.
-func echo(w http.ResponseWriter, r *http.Request) {
+// of its headers or ?header=NAME for some, ?env=NAME for a variable that is
+// shown, ?status=CODE for another status, and ?delay=DURATION to be answered late.
+func (o options) echo(w http.ResponseWriter, r *http.Request) {
 	a := answer{
 		Pod: podName(), Method: r.Method, Scheme: "http", Host: r.Host, Path: r.URL.Path, Query: r.URL.RawQuery,
 		Protocol: r.Proto, Remote: r.RemoteAddr,
@@ -74,6 +78,11 @@ func echo(w http.ResponseWriter, r *http.Request) {
 			a.Headers = map[string][]string{}
 		}
 		a.Headers[http.CanonicalHeaderKey(name)] = r.Header.Values(name)
+	}
+	var err error
+	if a.Env, err = o.variables(asked["env"]); err != nil {
+		http.Error(w, err.Error(), http.StatusForbidden)
+		return
 	}
 	status := http.StatusOK
 	if text := asked.Get("status"); text != "" {

@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -33,6 +34,42 @@ func TestEcho(t *testing.T) {
 		if _, code := get(t, server.URL+wrong); code != http.StatusBadRequest {
 			t.Errorf("%s: %d", wrong, code)
 		}
+	}
+}
+
+// A variable is told only if it is to be shown, and the password opens /private
+// and is told to nobody.
+func TestConfigured(t *testing.T) {
+	t.Setenv("COLOUR", "green")
+	t.Setenv("PASSWORD", "correct horse")
+	o, err := parse([]string{"--show", "COLOUR", "--show", "SIZE", "--password-env", "PASSWORD"}, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(o.handler(&atomic.Bool{}))
+	defer server.Close()
+	got, code := get(t, server.URL+"/?env=COLOUR&env=SIZE")
+	var a answer
+	if err := json.Unmarshal([]byte(got), &a); err != nil || code != http.StatusOK || a.Env["COLOUR"] != "green" || a.Env["SIZE"] != "" {
+		t.Errorf("%d %s (%v)", code, got, err)
+	}
+	if got, code := get(t, server.URL+"/?env=PASSWORD"); code != http.StatusForbidden || strings.Contains(got, "correct horse") {
+		t.Errorf("a variable that is not shown: %d %s", code, got)
+	}
+	with := func(password string) string {
+		return strings.Replace(server.URL, "http://", "http://anybody:"+url.QueryEscape(password)+"@", 1) + "/private"
+	}
+	for where, want := range map[string]int{
+		server.URL + "/private": http.StatusUnauthorized, with(""): http.StatusUnauthorized,
+		with("wrong"): http.StatusUnauthorized, strings.Replace(with("correct horse"), "+", "%20", 1): http.StatusOK,
+	} {
+		if got, code := get(t, where); code != want {
+			t.Errorf("%s: %d %s", where, code, got)
+		}
+	}
+	t.Setenv("PASSWORD", "") // no password is not the empty password
+	if _, code := get(t, with("")); code != http.StatusUnauthorized {
+		t.Errorf("without a password: %d", code)
 	}
 }
 
@@ -128,7 +165,7 @@ func TestArguments(t *testing.T) {
 	if err := run(t.Context(), []string{"once", "all", "done"}, &out, io.Discard); err != nil || out.String() != "all done\n" {
 		t.Errorf("%q, %v", out.String(), err)
 	}
-	for _, wrong := range [][]string{nil, {"ones"}, {"serve", "x"}, {"serve", "--http", ""}, {"serve", "--https", ":0"}} {
+	for _, wrong := range [][]string{nil, {"ones"}, {"serve", "x"}, {"serve", "--http", ""}, {"serve", "--https", ":0"}, {"serve", "--show", "A=b"}} {
 		if err := run(t.Context(), wrong, io.Discard, io.Discard); err == nil {
 			t.Errorf("accepted %q", wrong)
 		}

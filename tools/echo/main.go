@@ -2,8 +2,9 @@
 
 // Command echo is the application of samples and tests in a local environment:
 // a server that answers with what it was asked and by which pod, an admission
-// webhook, and a job that ends at once. It reads nothing but its flags and, for
-// HTTPS, a certificate, so it runs as any user on a read-only root.
+// webhook, and a job that ends at once. It reads nothing but its flags, the
+// variables that they name and, for HTTPS, a certificate, so it runs as any user on
+// a read-only root.
 package main
 
 import (

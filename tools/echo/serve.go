@@ -22,6 +22,8 @@ type options struct {
 	drain       time.Duration
 	deny        string
 	mark        string
+	show        names
+	password    string // name of the variable that holds it
 }
 
 func parse(args []string, stderr io.Writer) (options, error) {
@@ -36,6 +38,8 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	f.DurationVar(&o.drain, "drain", 10*time.Second, "then wait this long for requests under way")
 	f.StringVar(&o.deny, "deny", "clusterup.dev/deny", "`annotation` of objects that the webhook denies")
 	f.StringVar(&o.mark, "mark", "clusterup.dev/seen-by", "`annotation` that the mutating webhook adds, with the pod's name")
+	f.Var(&o.show, "show", "`name` of a variable that ?env=NAME tells; may be given several times")
+	f.StringVar(&o.password, "password-env", "", "`name` of the variable with the password of /private, empty for none")
 	if err := f.Parse(args); err != nil {
 		return o, err
 	}

@@ -15,6 +15,8 @@ func TestParseRefuses(t *testing.T) {
 		"not an absolute":  "--data d --credentials /c",
 		"unexpected":       "--data /d --credentials /c extra",
 		"--address":        "--data /d --credentials /c --address 9000",
+		"--pods-address":   "--data /d --credentials /c --pods-address 9000",
+		"needs --pods":     "--data /d --credentials /c --pods-address 127.0.0.1:1",
 		"flag provided":    "--secret hunter2",
 		"not an absolute ": "--data /d --credentials /c --versions v",
 	} {
@@ -38,7 +40,7 @@ func TestCredentialsMustBePrivate(t *testing.T) {
 	}
 	const good = `{"accessKey":"a","secretKey":"s"}`
 	write(good, 0o600)
-	if c, err := readCredentials(path); err != nil || c != (keyPair{"a", "s"}) {
+	if c, err := readCredentials(path); err != nil || c.keyPair != (keyPair{"a", "s"}) || c.Limited != nil {
 		t.Errorf("read %v, %v", c, err)
 	}
 	write(good, 0o640)
@@ -48,5 +50,14 @@ func TestCredentialsMustBePrivate(t *testing.T) {
 	write(`{"accessKey":"a"}`, 0o600)
 	if _, err := readCredentials(path); err == nil {
 		t.Error("half a credential was accepted")
+	}
+	for _, limited := range []string{
+		`{"accessKey":"b"}`, `{"accessKey":"a","secretKey":"t","prefix":"x/"}`,
+		`{"accessKey":"b","secretKey":"t"}`, `{"accessKey":"b","secretKey":"t","prefix":"x"}`, `{"accessKey":"b","secretKey":"t","prefix":"*/"}`,
+	} {
+		write(`{"accessKey":"a","secretKey":"s","limited":`+limited+`}`, 0o600)
+		if _, err := readCredentials(path); err == nil {
+			t.Errorf("a limited user %s was accepted", limited)
+		}
 	}
 }

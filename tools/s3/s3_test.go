@@ -44,14 +44,21 @@ func start(t *testing.T) *s3.Client {
 
 func startIn(t *testing.T, dir string) *s3.Client {
 	t.Helper()
+	return startWith(t, dir, `{"accessKey":"test","secretKey":"only-for-this-test"}`)
+}
+
+func startWith(t *testing.T, dir, users string, more ...string) *s3.Client {
+	t.Helper()
 	key := filepath.Join(dir, "credentials.json")
-	if err := os.WriteFile(key, []byte(`{"accessKey":"test","secretKey":"only-for-this-test"}`), 0o600); err != nil {
+	if err := os.WriteFile(key, []byte(users), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	address := freeAddress(t)
 	pidFile := filepath.Join(dir, "pid")
-	cmd := exec.Command(os.Args[0], "--address", address, "--data", filepath.Join(dir, "data"),
-		"--versions", filepath.Join(dir, "versions"), "--bucket", bucket, "--credentials", key, "--pid-file", pidFile)
+	cmd := exec.Command(os.Args[0], append([]string{
+		"--address", address, "--data", filepath.Join(dir, "data"),
+		"--versions", filepath.Join(dir, "versions"), "--bucket", bucket, "--credentials", key, "--pid-file", pidFile,
+	}, more...)...)
 	cmd.Env = append(os.Environ(), "S3_TEST_SERVER=1")
 	var said bytes.Buffer
 	cmd.Stderr = &said

@@ -13,9 +13,9 @@ import (
 	"github.com/versity/versitygw/embedgw"
 )
 
-// limit bounds connections and requests: far above what one machine's
+// most bounds connections and requests: far above what one machine's
 // terraform and clusterup use, and below its open files.
-const limit = 1000
+const most = 1000
 
 // serve runs the store until ctx ends, which is a clean end. There can be one
 // in a process: the gateway keeps globals and changes the working folder.
@@ -48,6 +48,9 @@ func serve(ctx context.Context, o options) error {
 		if err := ensureBucket(ctx, store, o.bucket, key.AccessKey); err != nil {
 			return fmt.Errorf("make bucket %s: %w", o.bucket, err)
 		}
+		if err := limit(ctx, store, o.bucket, key); err != nil {
+			return fmt.Errorf("limit the user of bucket %s: %w", o.bucket, err)
+		}
 	}
 	if o.pidFile != "" {
 		if err := os.WriteFile(o.pidFile, []byte(strconv.Itoa(os.Getpid())+"\n"), 0o600); err != nil {
@@ -55,17 +58,25 @@ func serve(ctx context.Context, o options) error {
 		}
 		defer os.Remove(o.pidFile)
 	}
+	if o.pods != "" {
+		stop, err := servePods(ctx, o, key.Limited)
+		if err != nil {
+			return fmt.Errorf("serve pods at %s: %w", o.pods, err)
+		}
+		defer stop()
+	}
 	err = embedgw.RunVersityGW(ctx, store, &embedgw.Config{
 		RootUserAccess:    key.AccessKey,
 		RootUserSecret:    key.SecretKey,
 		Region:            o.region,
 		Ports:             []string{o.address},
 		HealthPath:        "/healthz",
-		MaxConnections:    limit,
-		MaxRequests:       limit,
+		MaxConnections:    most,
+		MaxRequests:       most,
 		MultipartMaxParts: 10_000,
 		KeepAlive:         true,
 		Quiet:             true,
+		IAMService:        newAccounts(key),
 	})
 	if err != nil {
 		return fmt.Errorf("serve %s: %w", o.address, err)

@@ -9,7 +9,6 @@ ports {
   https    = 8501
   grpc     = -1
   grpc_tls = -1
-  dns      = -1
   serf_wan = -1
 }
 peering {
@@ -43,7 +42,10 @@ acl {
 }
 
 performance {
-  raft_multiplier  = 1    # elections within a second or two
+  # A leader is given up after two seconds of silence, and gives up itself after one
+  # without an answer from a majority. While a server restarts, a majority is all
+  # that is left, so with half of that a busy machine has elections for nothing.
+  raft_multiplier  = 2
   leave_drain_time = "1s" # agents hear of a leave within that; the default holds a restart up for 5 s
 }
 
@@ -60,9 +62,9 @@ retry_interval = "1s"
 autopilot {
   cleanup_dead_servers = true
 
-  # Followers hear from the leader every 100 to 200 ms; the default of 200 ms
-  # calls healthy ones sick. A second is where they would call an election.
-  last_contact_threshold = "1s"
+  # Followers hear from the leader every 200 to 400 ms; the default of 200 ms
+  # calls healthy ones sick. Two seconds are where they would call an election.
+  last_contact_threshold = "2s"
 
   # The servers that found the cluster are voters at once; this counts only for
   # one that comes back. Until it votes again no other may fail, so it is asked

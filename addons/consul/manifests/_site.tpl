@@ -11,6 +11,11 @@ client_addr      = "0.0.0.0"
 bootstrap_expect = {{ .Values.replicas }}
 retry_join       = ["consul-server"] # in the pod's own namespace
 
+# Pods ask CoreDNS, which asks here. There are no recursors: any other name is
+# refused. A server answers from what it knows itself, a leader or not.
+ports {
+  dns = {{ ternary 8600 -1 .Values.dns.enabled }}
+}
 tls {
   defaults {
     ca_file   = "/consul/config/ca.crt"

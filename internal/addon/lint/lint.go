@@ -21,7 +21,9 @@ type Options struct {
 	Catalog *addon.Catalog // every add-on that there is
 	Names   []string       // those to check
 	Hooks   []string       // all the hooks that the program has
-	Update  bool           // write the golden files anew instead of comparing
+	// Asks check what an add-on asks of another one, by that one's name.
+	Asks   map[string]func(a *addon.Addon, ask map[string]any) error
+	Update bool // write the golden files anew instead of comparing
 }
 
 // Finding is one thing that is wrong, at its place in a folder.

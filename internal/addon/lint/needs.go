@@ -16,13 +16,17 @@ import (
 // needs reports add-ons that it needs and that nobody has.
 func (l *linter) needs(a *addon.Addon) {
 	for i, need := range a.Needs {
-		if !slices.Contains(l.Catalog.Names(), need) {
-			l.report(hint.With(fmt.Errorf("%s: %s needs %s, and there is no such add-on", a.At("needs", i), a.Name, need),
+		there := slices.Contains(l.Catalog.Names(), need)
+		if !there && slices.Contains(a.Uses, need) {
+			continue
+		}
+		if !there {
+			l.report(hint.With(fmt.Errorf("%s: %s needs %s, and there is no such add-on", a.At(a.NeedPath(i)...), a.Name, need),
 				"%s", strictyaml.Nearest(need, l.Catalog.Names())))
 			continue
 		}
 		if _, err := l.Catalog.Get(need); err != nil && !slices.Contains(l.Names, need) {
-			l.report(fmt.Errorf("%s: %s needs %s, which cannot be loaded: %w", a.At("needs", i), a.Name, need, err))
+			l.report(fmt.Errorf("%s: %s needs %s, which cannot be loaded: %w", a.At(a.NeedPath(i)...), a.Name, need, err))
 		}
 	}
 	if err := l.Catalog.CheckAuthorities(a); err != nil {
@@ -72,7 +76,7 @@ func (l *linter) reportCircle(names []string) {
 		return
 	}
 	l.name = names[0]
-	l.report(hint.With(fmt.Errorf("%s: add-ons need each other in a circle: %s", a.At("needs", slices.Index(a.Needs, names[1])), strings.Join(names, " needs ")),
+	l.report(hint.With(fmt.Errorf("%s: add-ons need each other in a circle: %s", a.At(a.NeedPath(slices.Index(a.Needs, names[1]))...), strings.Join(names, " needs ")),
 		"take one of the needs away"))
 }
 

@@ -69,7 +69,7 @@ func TestOthersThatAreNeeded(t *testing.T) {
 		"other": {"addon.yaml": "x: y\n"},
 	})
 	want := []string{
-		"a/addon.yaml:5:12: error: a needs other, which cannot be loaded: addons/other/addon.yaml:1:1: unknown field \"x\" | there are: apiVersion, description, hooks, ignore, images, kind, name, namespace, needs, protect, ready, replace, source, tokens, values, version",
+		"a/addon.yaml:5:12: error: a needs other, which cannot be loaded: addons/other/addon.yaml:1:1: unknown field \"x\" | there are: apiVersion, description, hooks, ignore, images, kind, name, namespace, needs, protect, ready, replace, source, tokens, uses, values, version",
 		"a/addon.yaml:6:36: error: the certificate c names b/x, which is no token of kind ca",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

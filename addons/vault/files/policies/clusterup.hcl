@@ -1,7 +1,16 @@
-# clusterup's own policy: what docs/vault.md lists as managed, and no more. Whoever
-# holds it may write policies, and so is as good as root: docs/security.md.
+# clusterup's own policy: what docs/vault.md lists as always managed, and no more. What
+# an environment's values ask for besides is added when it is written. Whoever holds
+# it may write policies, and so is as good as root: docs/security.md.
 path "sys/audit" {
   capabilities = ["read", "sudo"]
+}
+
+path "sys/mounts" {
+  capabilities = ["read"]
+}
+
+path "sys/auth" {
+  capabilities = ["read"]
 }
 
 path "sys/audit/stdout" {
@@ -14,11 +23,11 @@ path "sys/step-down" {
 }
 
 path "sys/mounts/secret" {
-  capabilities = ["create", "read", "update"]
+  capabilities = ["create", "update"]
 }
 
 path "sys/auth/kubernetes" {
-  capabilities = ["create", "read", "update", "sudo"]
+  capabilities = ["create", "update", "sudo"]
 }
 
 path "auth/kubernetes/config" {
@@ -31,6 +40,15 @@ path "auth/kubernetes/role/*" {
 
 path "sys/policies/acl/*" {
   capabilities = ["create", "read", "update"]
+}
+
+# What Vault sealed to holders' PGP keys in a rekey, until it is stored for them.
+path "sys/rekey/backup" {
+  capabilities = ["read", "delete"]
+}
+
+path "sys/rekey/recovery-key-backup" {
+  capabilities = ["read", "delete"]
 }
 
 path "auth/token/revoke-self" {

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"clusterup.dev/clusterup/internal/app"
+)
+
+func newConsulRestore(s Streams, f *flags) *cobra.Command {
+	var r restore
+	var unsafe bool
+	c := &cobra.Command{
+		Use: "restore ENV [SNAPSHOT]", Short: "Bring Consul back to a snapshot (default: the newest that no restore took), and prove it",
+		Long: "restore replaces all that Consul holds with what a snapshot holds: keys, services,\nACLs, and with them Vault's data where Vault stores it in Consul. What is there now\nis kept as one more snapshot first. It asks for the environment's name.",
+		Args: releaseArgs(0, 1),
+		RunE: func(c *cobra.Command, args []string) error {
+			r.snapshot, r.safety = arg(args, 1), !unsafe
+			return f.restoreConsul(c.Context(), s, args[0], r)
+		},
+	}
+	c.Flags().StringVar(&r.confirm, "confirm", "", "the environment's `name`, in place of the question")
+	c.Flags().BoolVar(&unsafe, "no-safety-snapshot", false, "do not keep what is there now, as when Consul cannot answer")
+	lockTimeout(c, f)
+	return c
+}
+
+type restore struct {
+	snapshot, confirm string
+	safety            bool
+}
+
+// ask has the environment's name typed, or given, before all is replaced.
+func (r restore) ask(s Streams, session *app.Session, of string, shot app.Snapshot) error {
+	question := fmt.Sprintf("this replaces all that the %s of %s holds by snapshot %s, taken %s ago; type the environment's name to go on: ",
+		of, session.Name(), shot.Name, app.Ago(time.Since(shot.Taken)))
+	return confirmName(s, session.Name(), r.confirm, question, "--confirm "+session.Name())
+}
+
+func (f *flags) restoreConsul(ctx context.Context, s Streams, name string, r restore) error {
+	ctx, end, session, err := f.hold(ctx, s, name, "consul restore")
+	defer end()
+	if err != nil {
+		return err
+	}
+	prepared, err := session.PrepareRestore(ctx, r.snapshot)
+	if err != nil {
+		return err
+	}
+	if err := r.ask(s, session, "Consul", prepared.Snapshot); err != nil {
+		return err
+	}
+	done, err := session.Restore(ctx, prepared, r.safety, f.sayLine(s))
+	if err != nil {
+		return err
+	}
+	if f.format == "json" {
+		return writeJSON(s.Out, done)
+	}
+	return sayRestored(s.Out, session.Name(), done)
+}
+
+// sayLine tells what a command that is no run is doing.
+func (f *flags) sayLine(s Streams) func(string) {
+	return func(line string) {
+		if f.format == "text" && f.logLevel != "error" {
+			fmt.Fprintln(s.Err, "  "+line)
+		}
+	}
+}
+
+func sayRestored(w io.Writer, name string, done app.Restored) error {
+	p := done.Proven
+	lines := []string{
+		fmt.Sprintf("%s: Consul holds snapshot %s: the key written just before it was read back", name, done.Snapshot.Name),
+		fmt.Sprintf("of the snapshot there are %d of %d policies, %d of %d tokens, %d of %d services; %d keys (%s then)",
+			p.Policies, len(p.Proof.Policies), p.Tokens, len(p.Proof.Tokens), p.Services, len(p.Proof.Services), p.Keys, between(p.KeysLeast, p.KeysMost)),
+	}
+	if len(p.Missing) > 0 {
+		lines = append(lines, "gone again since: "+strings.Join(p.Missing, ", "))
+	}
+	lines = append(lines, fmt.Sprintf("tokens that were revoked since the snapshot are valid again: `clusterup reconcile %s` takes away what nobody asks for", name))
+	if done.Safety != nil {
+		lines = append(lines, fmt.Sprintf("what was there before: clusterup consul restore %s %s", name, done.Safety.Name))
+	}
+	if done.Vault {
+		lines = append(lines,
+			"Vault's data was restored with it, and the active Vault may still answer from memory: delete its pod, another one takes over and reads everything",
+			"anew, and `clusterup reconcile "+name+"` unseals the one that comes back. What was written to Vault since the snapshot is gone")
+	}
+	_, err := fmt.Fprintln(w, strings.Join(lines, "\n"))
+	return err
+}
+
+func between(least, most int) string {
+	if least == most {
+		return fmt.Sprint(least)
+	}
+	return fmt.Sprintf("%d to %d", least, most)
+}

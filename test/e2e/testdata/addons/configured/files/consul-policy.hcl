@@ -1,0 +1,4 @@
+# The configuration of this application, and of no other.
+key_prefix "app/configured/" {
+  policy = "read"
+}
