@@ -56,8 +56,8 @@ func (v *Vault) Unseal(ctx context.Context, h *custody.Hand) error {
 		}
 		if sealed := inState(replicas, Sealed); len(sealed) > 0 {
 			opened, err := unsealAll(ctx, sealed, h.Shares(), h.Journal())
-			given = given || opened
-			return false, "", err // look again
+			given = given || opened || slices.ContainsFunc(sealed, func(r replica) bool { return r.peer.joins() })
+			return false, notServing(replicas), err // look again
 		}
 		if _, ok := active(replicas); !ok {
 			return false, "no replica is active yet", nil

@@ -15,6 +15,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/vault/api"
@@ -30,6 +31,8 @@ type client struct {
 	http *http.Client
 	api  *api.Client
 	auto bool // this Vault opens itself: its key shares are recovery keys
+
+	joining atomic.Int64 // when it took the shares to join the others on raft, in Unix seconds; see joins
 }
 
 // quick bounds an ordinary request; init takes its own deadline.

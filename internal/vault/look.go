@@ -72,7 +72,12 @@ func (v *Vault) look(ctx context.Context) ([]replica, error) {
 		if r.peer, err = v.peer(r.pod, ca); err != nil {
 			return nil, err
 		}
-		group.Go(func() { r.state, r.err = r.peer.health(ctx) })
+		group.Go(func() {
+			r.state, r.err = r.peer.health(ctx)
+			if r.state != Sealed {
+				r.peer.joining.Store(0) // it is open, or another process by now
+			}
+		})
 	}
 	group.Wait()
 	return replicas, ctx.Err()

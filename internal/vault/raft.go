@@ -6,7 +6,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
+	"strings"
 	"sync"
+	"time"
 
 	"clusterup.dev/clusterup/internal/hint"
 )
@@ -47,6 +50,22 @@ func (v *Vault) checkStorage(ctx context.Context, replicas []replica) error {
 		}
 	}
 	return nil
+}
+
+// joinPatience is how long a replica that joins the others is left alone. The leader
+// tries one that it lost less and less often, at last every 10 s or so.
+const joinPatience = time.Minute
+
+// joins reports whether a replica took a threshold of shares to join the others with,
+// and still waits for their data: it opens itself when it has them. Until then it would
+// answer 500 to shares; and in the second when it has them, it would open twice over and
+// stand for election twice in one process.
+func (c *client) joins() bool { return time.Since(time.Unix(c.joining.Load(), 0)) < joinPatience }
+
+// lacksData tells the answer to shares of a replica that joined the others, perhaps for an
+// earlier run, and has none of their data yet: Vault 1.21 then takes an empty key for its own.
+func (s sealStatus) lacksData(err error) bool {
+	return s.Storage == raft && isStatus(err, http.StatusInternalServerError) && strings.Contains(err.Error(), "invalid key size 0")
 }
 
 // stillSealed is for a replica that was given so many shares and is sealed still. On raft

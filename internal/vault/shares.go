@@ -41,11 +41,11 @@ func unsealAll(ctx context.Context, sealed []replica, shares []secret.Value, j c
 }
 
 // unseal gives one replica the shares, and reports whether they opened it: it may be
-// open already, or have to join others first. What others gave before is dropped:
+// open already, or have to join others first, and opens itself then. What others gave before is dropped:
 // Vault cannot tell which of several shares is the wrong one.
 func (c *client) unseal(ctx context.Context, shares []secret.Value) (opened bool, err error) {
 	status, err := c.sealStatus(ctx)
-	if err != nil || !status.Sealed {
+	if err != nil || !status.Sealed || c.joins() {
 		return false, err
 	}
 	if status.Progress > 0 {
@@ -54,13 +54,19 @@ func (c *client) unseal(ctx context.Context, shares []secret.Value) (opened bool
 		}
 	}
 	for _, share := range shares {
-		if err := c.give(ctx, share, &status); err != nil || !status.Sealed {
+		err := c.give(ctx, share, &status)
+		if status.lacksData(err) {
+			c.joining.Store(time.Now().Unix())
+			return false, nil
+		}
+		if err != nil || !status.Sealed {
 			return err == nil, err
 		}
 	}
 	if err := status.stillSealed(len(shares)); err != nil {
 		return false, errors.Join(err, c.forget(ctx)) // no holder is to go on from there
 	}
+	c.joining.Store(time.Now().Unix())
 	return false, nil
 }
 

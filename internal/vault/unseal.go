@@ -110,8 +110,11 @@ func notServing(replicas []replica) string {
 
 // reason is a clause on why a replica does not serve.
 func reason(r replica) string {
-	if r.err != nil {
+	switch {
+	case r.err != nil:
 		return r.err.Error()
+	case r.state == Sealed && r.peer.joins():
+		return "it joined the others, and waits for their data"
 	}
 	return string(r.state)
 }
