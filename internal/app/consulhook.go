@@ -109,14 +109,14 @@ func consulSteps(s *Session, c chosen, call addon.Hook) ([]converge.Item, error)
 		return nil, err
 	}
 	s.closers, s.consul = append(s.closers, cluster.Close), cluster
-	s.reports[c.Name] = append(s.reports[c.Name], s.consulReport(c.Name, cluster))
+	s.reports[c.Name] = append(s.reports[c.Name], s.consulReport(c.Name, cluster, c.Namespace))
 	s.finals = append(s.finals, cluster.Lastly()...)
 	return cluster.Steps(), nil
 }
 
-// consulReport says who leads, how many vote, which servers wait for their restart
-// and which share a node.
-func (s *Session) consulReport(name string, cluster *consul.Cluster) func(ctx context.Context) []LayerStatus {
+// consulReport says who leads, how many vote, which servers wait for their restart,
+// which share a node and whether a snapshot is missing.
+func (s *Session) consulReport(name string, cluster *consul.Cluster, namespace string) func(ctx context.Context) []LayerStatus {
 	return func(ctx context.Context) []LayerStatus {
 		status, err := cluster.Status(ctx)
 		if err != nil {
@@ -137,7 +137,12 @@ func (s *Session) consulReport(name string, cluster *consul.Cluster) func(ctx co
 		if len(waiting) > 0 {
 			ill = append(ill, strings.Join(waiting, ", ")+" to be restarted: new revision")
 		}
-		row.Detail = strings.Join(append(append(ill, shared...), snapshotAge(ctx, s.consulShelf())), "; ")
+		taken, err := newestSnapshot(ctx, s.consulShelf())
+		notes := append(append(ill, shared...), snapshotAge(taken, err))
+		if missed := s.missedSnapshot(ctx, namespace, taken); err == nil && missed != "" {
+			row.Healthy, notes = false, append(notes, missed)
+		}
+		row.Detail = strings.Join(notes, "; ")
 		return []LayerStatus{row}
 	}
 }

@@ -210,7 +210,7 @@ func (s *Session) vaultReport(name string, v *vault.Vault) func(ctx context.Cont
 		}
 		slices.Sort(others)
 		if v.OnRaft() == nil {
-			others = append(others, snapshotAge(ctx, s.vaultShelf()))
+			others = append(others, snapshotAge(newestSnapshot(ctx, s.vaultShelf())))
 		}
 		row.Detail = strings.Join(others, "; ")
 		return []LayerStatus{row, s.sharesReport(status)}

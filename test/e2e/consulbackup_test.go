@@ -20,6 +20,9 @@ import (
 // identity, changes a key, and brings it back by restore.
 func (w *world) consulBackup(t *testing.T) {
 	w.consulKV(t, "put", "e2e/config", "before")
+	due := time.Now().Add(-2 * time.Minute).UTC().Format(time.RFC3339)
+	w.kubectl("", "-n", "consul", "patch", "cronjob", "consul-snapshot", "--subresource=status", "--type=merge", "-p", `{"status":{"lastScheduleTime":"`+due+`"}}`)
+	w.expect(t, w.run(time.Minute, "status", w.name), 3, "the snapshot that was due 2m ago is missing")
 	w.kubectl("", "-n", "consul", "create", "job", "--from=cronjob/consul-snapshot", "e2e")
 	w.kubectl("", "-n", "consul", "wait", "--for=condition=complete", "--timeout=3m", "job/e2e")
 	log := w.kubectl("", "-n", "consul", "logs", "job/e2e")
@@ -55,8 +58,8 @@ func (w *world) consulBackup(t *testing.T) {
 	if got := w.consulKV(t, "get", "e2e/config"); got != "before" {
 		t.Errorf("after the restore the key is %q", got)
 	}
-	if status := w.run(time.Minute, "status", w.name); !strings.Contains(status.out, "last snapshot") {
-		t.Error("status does not say how old the last snapshot is")
+	if status := w.run(time.Minute, "status", w.name); !strings.Contains(status.out, "last snapshot") || strings.Contains(status.out, "is missing") {
+		t.Errorf("status does not say how old the last snapshot is, or misses one: %s", status.out)
 	}
 	w.limitedKey(t)
 }
