@@ -62,8 +62,19 @@ func (s *Session) saveVault(ctx context.Context, trigger string) (backup.Snapsho
 // been sent.
 type VaultRestoration struct {
 	backup.Snapshot
+	Lost    bool // Vault has lost its storage: there is nothing to keep, and to make a root token of
+	vault   *Vault
 	archive []byte
 	proof   vault.Proof
+}
+
+// Hand begins to collect the key shares that the restore takes: of today, or, where
+// nothing is left, of the snapshot's day.
+func (r *VaultRestoration) Hand(ctx context.Context) (*Hand, error) {
+	if r.Lost {
+		return r.vault.HandFor(ctx, r.proof)
+	}
+	return r.vault.Hand(ctx)
 }
 
 // VaultRestored is what a restore of Vault did and showed.
@@ -81,7 +92,7 @@ func (s *Session) PrepareVaultRestore(ctx context.Context, name string) (*VaultR
 	if err != nil {
 		return nil, err
 	}
-	r := &VaultRestoration{}
+	r := &VaultRestoration{vault: v}
 	opened, err := s.openSnapshot(ctx, s.vaultShelf(), name, &r.proof)
 	if err != nil {
 		return nil, err
@@ -92,6 +103,9 @@ func (s *Session) PrepareVaultRestore(ctx context.Context, name string) (*VaultR
 	}
 	if err := v.Restorable(ctx, r.proof); err != nil {
 		return nil, fmt.Errorf("snapshot %s: %w", r.Name, err)
+	}
+	if r.Lost, err = v.Lost(ctx); err != nil {
+		return nil, err
 	}
 	plain, err := opened.Reader()
 	if err != nil {
@@ -116,11 +130,16 @@ func (s *Session) RestoreVault(ctx context.Context, r *VaultRestoration, hand *H
 	end := s.begin(ctx, "", nil)
 	defer func() { end(ctx, nil, err) }()
 	restored.Snapshot = r.Snapshot
-	if restored.Safety, err = s.keepFirst(ctx, "Vault", safety, s.saveVault, say); err != nil {
+	if restored.Safety, err = s.keepFirst(ctx, "Vault", safety && !r.Lost, s.saveVault, say); err != nil {
 		return restored, err
 	}
 	say("restoring " + r.Name)
-	if restored.Proven, err = v.Restore(ctx, hand, how, r.archive, r.proof); err != nil {
+	if r.Lost {
+		restored.Proven, err = v.Revive(ctx, hand, r.archive, r.proof)
+	} else {
+		restored.Proven, err = v.Restore(ctx, hand, how, r.archive, r.proof)
+	}
+	if err != nil {
 		return restored, err
 	}
 	say("making its configuration right")

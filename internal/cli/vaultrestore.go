@@ -28,7 +28,7 @@ func newVaultRestore(s Streams, f *flags) *cobra.Command {
 	how := app.Emergency{TTL: restoreTTL}
 	c := &cobra.Command{
 		Use: "restore ENV [SNAPSHOT]", Short: "Bring a Vault on raft back to a snapshot (default: the newest that no restore took), and prove it",
-		Long: "restore replaces all that Vault holds with what a snapshot holds. It takes a threshold\nof today's key shares; from then on those of the snapshot's day count. What is there now\nis kept as one more snapshot first. It asks for the environment's name.",
+		Long: "restore replaces all that Vault holds with what a snapshot holds. It takes a threshold\nof today's key shares; from then on those of the snapshot's day count. What is there now\nis kept as one more snapshot first. It asks for the environment's name.\nInto a Vault that has lost its storage it puts the snapshot with a threshold of the\nshares of its day.",
 		Args: releaseArgs(0, 1),
 		RunE: func(c *cobra.Command, args []string) error {
 			r.snapshot, r.safety = arg(args, 1), !unsafe
@@ -52,10 +52,6 @@ func (f *flags) restoreVault(ctx context.Context, s Streams, name string, r rest
 	if err != nil {
 		return err
 	}
-	v, err := session.Vault()
-	if err != nil {
-		return err
-	}
 	prepared, err := session.PrepareVaultRestore(ctx, r.snapshot)
 	if err != nil {
 		return err
@@ -63,7 +59,7 @@ func (f *flags) restoreVault(ctx context.Context, s Streams, name string, r rest
 	if err := r.ask(s, session, "Vault", prepared.Snapshot); err != nil {
 		return err
 	}
-	hand, err := f.gather(ctx, s, v.Hand, files)
+	hand, err := f.gather(ctx, s, prepared.Hand, files)
 	if err != nil {
 		return err
 	}

@@ -33,9 +33,12 @@ func lostError(j custody.Journal) error {
 		"`clusterup create ENV --reinitialize-empty` begins anew, after it has seen that the storage holds nothing else; nothing is wiped until you ask for it")
 }
 
-// advise says what there is to do about a lost init where --reinitialize-empty would
-// refuse: the storage cannot be looked into, or Vault opens itself and serves.
+// advise says what there is to do about lost storage that has snapshots of its own, and
+// about a lost init where --reinitialize-empty would refuse: the storage cannot be looked into, or Vault opens itself and serves.
 func (v *Vault) advise(err error) error {
+	if errors.Is(err, ErrGone) && v.OnRaft() == nil {
+		return hint.With(err, "bring the volumes back and run again; if they are lost, `clusterup vault restore ENV` puts the last snapshot into this empty Vault; with no snapshot, destroy the environment and create it anew: the shares stay in the bucket")
+	}
 	if !lost(err) || v.cfg.Storage != nil && !v.cfg.Settings.Auto() {
 		return err
 	}

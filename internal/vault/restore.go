@@ -29,8 +29,7 @@ func (v *Vault) Restorable(ctx context.Context, of Proof) error {
 		return err
 	}
 	if _, ok := setOf(j, of); !ok {
-		return hint.With(fmt.Errorf("the snapshot opens with the key shares of %s, and this Vault never took those", of.Shares),
-			"it is of a Vault that was initialised another time; docs/vault.md says under \"Snapshots on raft\" how such a one is brought back by hand")
+		return otherInit(of)
 	}
 	return nil
 }
