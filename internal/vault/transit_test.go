@@ -21,28 +21,35 @@ import (
 type transit struct {
 	Address string
 	Token   string // may use the key, and nothing else
-	process *testservers.Process
 }
 
 const rootOfOther = "root-of-the-other"
 
-func startTransit(t *testing.T) *transit {
+// startOther runs a Vault in memory and returns its address and a client as root.
+func startOther(t *testing.T) (string, *api.Client) {
 	t.Helper()
 	port := testservers.Port(t)
-	other := &transit{Address: fmt.Sprintf("http://127.0.0.1:%d", port)}
-	other.process = testservers.Start(t, testservers.Program{
-		Name: "vault-transit", Path: testservers.Bin(t, "vault"),
+	address := fmt.Sprintf("http://127.0.0.1:%d", port)
+	testservers.Start(t, testservers.Program{
+		Name: "vault-other", Path: testservers.Bin(t, "vault"),
 		Args:  []string{"server", "-dev", fmt.Sprintf("-dev-listen-address=127.0.0.1:%d", port), "-dev-no-store-token"},
 		Env:   []string{"VAULT_DEV_ROOT_TOKEN_ID=" + rootOfOther},
-		Ready: testservers.Answers(other.Address + "/v1/sys/health"),
+		Ready: testservers.Answers(address + "/v1/sys/health"),
 	})
 	config := api.DefaultConfig()
-	config.Address = other.Address
+	config.Address = address
 	client, err := api.NewClient(config)
 	if err != nil {
 		t.Fatal(err)
 	}
 	client.SetToken(rootOfOther)
+	return address, client
+}
+
+func startTransit(t *testing.T) *transit {
+	t.Helper()
+	address, client := startOther(t)
+	other := &transit{Address: address}
 	for _, call := range []struct {
 		path string
 		data map[string]any

@@ -24,6 +24,7 @@ func TestVault(t *testing.T) {
 	t.Run("three replicas from nothing to configured", func(t *testing.T) { testFromNothing(t, g) })
 	t.Run("drift is named and corrected", func(t *testing.T) { testDrift(t, g) })
 	t.Run("what values and add-ons ask for is held in place", func(t *testing.T) { testConfigured(t, g) })
+	t.Run("people log in through a provider", func(t *testing.T) { testOIDC(t, g) })
 	t.Run("certificates are issued to whom asks for them, and renewed", func(t *testing.T) { testRenewal(t, g) })
 	t.Run("pods of an older revision are replaced one at a time", func(t *testing.T) { testRollout(t, g) })
 	t.Run("a foreign vault is refused", func(t *testing.T) { testForeign(t, g) })
@@ -44,6 +45,7 @@ func TestVault(t *testing.T) {
 	t.Run("opened by another Vault", func(t *testing.T) { testTransit(t, g) })
 	t.Run("on raft", func(t *testing.T) { testRaft(t, g) })
 	t.Run("brought back to a snapshot on raft", func(t *testing.T) { testSnapshot(t, g) })
+	t.Run("brought back after the loss of all storage", func(t *testing.T) { testRevive(t, g) })
 	t.Run("holders with PGP keys", func(t *testing.T) { testPGP(t, g) })
 	t.Run("a killed run goes on", func(t *testing.T) { testCrashes(t, g) })
 }
