@@ -106,7 +106,7 @@ crash-consul: packages servers ## Kill a run at every boundary of the Consul hoo
 
 .PHONY: crash-vault
 crash-vault: packages servers build ## Kill a run at every boundary of the Vault hook, and at fifty moments of a whole environment, and run again
-	CLUSTERUP_CRASH=all CLUSTERUP_REQUIRE_SERVERS=1 go test -count=1 -timeout 60m -v -run '^TestVault$$/^(a_killed_|holders_with_PGP_keys)' ./internal/vault
+	CLUSTERUP_CRASH=all CLUSTERUP_REQUIRE_SERVERS=1 go test -count=1 -timeout 60m -v -run '^TestVault$$/^(a_killed_|holders_with_PGP_keys|brought_back_after)' ./internal/vault
 	CLUSTERUP_CRASH=all CLUSTERUP_REQUIRE_SERVERS=1 go test -count=1 -timeout 90m -v -run '^TestVaultCrashes$$' ./test/e2e
 
 ##@ Generate

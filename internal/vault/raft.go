@@ -52,14 +52,15 @@ func (v *Vault) checkStorage(ctx context.Context, replicas []replica) error {
 	return nil
 }
 
-// joinPatience is how long a replica that joins the others is left alone. The leader
-// tries one that it lost less and less often, at last every 10 s or so.
-const joinPatience = time.Minute
+// joinPatience is how long a replica that joins the others is left alone.
+const joinPatience = 10 * time.Second
 
-// joins reports whether a replica took a threshold of shares to join the others with,
-// and still waits for their data: it opens itself when it has them. Until then it would
-// answer 500 to shares; and in the second when it has them, it would open twice over and
-// stand for election twice in one process.
+// joins reports whether a replica took a threshold of shares to join the others with, a
+// moment ago: it opens itself within a second of having their data. To be given shares
+// again in that second would open it twice over, and one process would stand for election
+// twice. It does not always come to it: the others send their log from its beginning, and
+// where that holds an earlier set of shares, Vault 1.21 may try the new ones on it, and
+// gives up. Then it takes shares as any sealed replica does.
 func (c *client) joins() bool { return time.Since(time.Unix(c.joining.Load(), 0)) < joinPatience }
 
 // lacksData tells the answer to shares of a replica that joined the others, perhaps for an

@@ -51,7 +51,9 @@ func testRaft(t *testing.T, g *ground) {
 		t.Fatal(err)
 	}
 	w.start(t, 2)
+	start := time.Now()
 	w.mustRun(t)
+	t.Logf("joined again in %.1fs; half a minute where it was the leader", time.Since(start).Seconds())
 	w.mustServe(t)
 	w.mustHaveVoters(t, 3)
 

@@ -186,8 +186,17 @@ func (w *world) vault(bucket custody.Bucket, wrap func(net.Conn) net.Conn) (*Vau
 		Files:     files,
 		Namespace: "vault",
 		Reviewer:  w.Reviewer,
-		Timeout:   30 * time.Second,
+		Timeout:   w.patience(),
 	}), nil
+}
+
+// patience is how long a wait may take. On raft, where a leader is lost, the others elect
+// another one after 15 s at the earliest, and after as long again where two stand at once.
+func (w *world) patience() time.Duration {
+	if w.Raft {
+		return 2 * time.Minute
+	}
+	return 30 * time.Second
 }
 
 func (w *world) keeping() Keeping {
