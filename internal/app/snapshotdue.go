@@ -19,21 +19,24 @@ const snapshotCronJob = "consul-snapshot"
 const clockSkew = time.Minute
 
 // missedSnapshot says that the schedule called for a snapshot and that none came of it;
-// "" when all is well, and where nothing is scheduled.
-func (s *Session) missedSnapshot(ctx context.Context, namespace string, newest time.Time) string {
-	cluster, err := s.reachable(ctx)
-	if err != nil {
-		return "" // said by the cluster's own row
+// "" when all is well, and where nothing is scheduled. newest is asked after the schedule,
+// so that a job which ends in between is not missed.
+func (s *Session) missedSnapshot(ctx context.Context, namespace string, newest func() (time.Time, error)) (missed string, taken time.Time, err error) {
+	var job *unstructured.Unstructured
+	cluster, unreachable := s.reachable(ctx)
+	if unreachable == nil { // else said by the cluster's own row
+		job, unreachable = cluster.Get(ctx, kube.Ref{APIVersion: "batch/v1", Kind: "CronJob", Namespace: namespace, Name: snapshotCronJob})
+		if unreachable != nil {
+			missed = "the snapshot job: " + unreachable.Error()
+		}
 	}
-	job, err := cluster.Get(ctx, kube.Ref{APIVersion: "batch/v1", Kind: "CronJob", Namespace: namespace, Name: snapshotCronJob})
-	if err != nil {
-		return "the snapshot job: " + err.Error()
+	if taken, err = newest(); err != nil {
+		return missed, taken, err
 	}
-	due := dueSince(job, newest)
-	if due.IsZero() {
-		return ""
+	if due := dueSince(job, taken); !due.IsZero() {
+		missed = fmt.Sprintf("the snapshot that was due %s ago is missing: see `kubectl -n %s get jobs`", Ago(time.Since(due)), namespace)
 	}
-	return fmt.Sprintf("the snapshot that was due %s ago is missing: see `kubectl -n %s get jobs`", Ago(time.Since(due)), namespace)
+	return missed, taken, nil
 }
 
 // dueSince is when the schedule last called for a snapshot that nobody took; zero when

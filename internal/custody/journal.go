@@ -204,8 +204,6 @@ func recordKey(nonce string, seq int, state State) string {
 	return recordIn(Journal{Nonce: nonce}.folder(), seq, state)
 }
 
-func recordIn(folder string, seq int, state State) string { return folder + recordName(seq, state) }
-
-func recordName(seq int, state State) string {
-	return fmt.Sprintf("%04d-%s.json", seq, state)
+func recordIn(folder string, seq int, state State) string {
+	return fmt.Sprintf("%s%04d-%s.json", folder, seq, state)
 }

@@ -56,7 +56,7 @@ func (v *Vault) Unseal(ctx context.Context, h *custody.Hand) error {
 		}
 		if sealed := inState(replicas, Sealed); len(sealed) > 0 {
 			opened, err := unsealAll(ctx, sealed, h.Shares(), h.Journal())
-			given = given || opened || slices.ContainsFunc(sealed, func(r replica) bool { return r.peer.joins() })
+			given = given || opened || slices.ContainsFunc(sealed, func(r replica) bool { return r.peer.joined.Load() })
 			return false, notServing(replicas), err // look again
 		}
 		if _, ok := active(replicas); !ok {

@@ -33,6 +33,7 @@ type client struct {
 	auto bool // this Vault opens itself: its key shares are recovery keys
 
 	joining atomic.Int64 // when it took the shares to join the others on raft, in Unix seconds; see joins
+	joined  atomic.Bool  // those shares were seen to be the right ones: the others let it in
 }
 
 // quick bounds an ordinary request; init takes its own deadline.

@@ -36,8 +36,8 @@ func lostError(j custody.Journal) error {
 // advise says what there is to do about lost storage that has snapshots of its own, and
 // about a lost init where --reinitialize-empty would refuse: the storage cannot be looked into, or Vault opens itself and serves.
 func (v *Vault) advise(err error) error {
-	if errors.Is(err, ErrGone) && v.OnRaft() == nil {
-		return hint.With(err, "bring the volumes back and run again; if they are lost, `clusterup vault restore ENV` puts the last snapshot into this empty Vault; with no snapshot, destroy the environment and create it anew: the shares stay in the bucket")
+	if errors.Is(err, ErrGone) && v.OnRaft() == nil && !v.cfg.Settings.Auto() {
+		return hint.With(err, "see that storage.type is what it was; bring the volumes back and run again; if they are lost, `clusterup vault restore ENV` puts the last snapshot into this empty Vault; without one, destroy the environment and create it anew: the shares stay in the bucket")
 	}
 	if !lost(err) || v.cfg.Storage != nil && !v.cfg.Settings.Auto() {
 		return err

@@ -74,7 +74,7 @@ func (v *Vault) look(ctx context.Context) ([]replica, error) {
 		}
 		group.Go(func() {
 			r.state, r.err = r.peer.health(ctx)
-			if r.state != Sealed {
+			if r.err == nil && r.state != Sealed {
 				r.peer.joining.Store(0) // it is open, or another process by now
 			}
 		})

@@ -69,30 +69,67 @@ func testRevive(t *testing.T, g *ground) {
 		if keys, err := w.open(t).Keys(t.Context()); err != nil || keys.Init != taken.Proof.Shares {
 			t.Errorf("%+v, %v", keys, err)
 		}
+		for _, entry := range w.bucket().keys(t) {
+			if strings.HasSuffix(entry, answerSuffix) {
+				t.Errorf("%s is left in the bucket", entry)
+			}
+		}
 	}
-	standIn := func() (*Vault, custody.Journal, *custody.Answer) {
+	// begin does what a run does that ends before it sends the snapshot, or right after it.
+	begin := func(send bool) {
 		t.Helper()
 		v := w.open(t)
 		escrow, j, err := v.dealt(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
-		set, stand, err := v.standIn(t.Context(), escrow, j, hand().Journal())
+		set, stand, err := v.standIn(t.Context(), escrow, j, hand())
+		if err == nil && send {
+			_, err = v.replaceStandIn(t.Context(), escrow, set, stand, hand(), archive.Bytes())
+		}
 		if err != nil {
 			t.Fatal(err)
 		}
-		return v, set, stand
 	}
-
-	lost(false)
-	if err := revive(); err == nil || hint.Of(err) == "" {
-		t.Errorf("a Vault that serves was to be replaced: %v", err)
+	refused := func() {
+		t.Helper()
+		if _, err := run(t.Context(), w.open(t)); err == nil || !strings.Contains(err.Error(), "was cut off") || !strings.Contains(hint.Of(err), "vault restore") {
+			t.Errorf("a run goes on with a stand-in: %v, hint %q", err, hint.Of(err))
+		}
 	}
-	t.Run("of a rekey before, too", func(t *testing.T) {
+	deal := func() { // another set than the snapshot's
+		t.Helper()
 		w.Threshold = 3
 		if err := rekey(t.Context(), w.open(t)); err != nil {
 			t.Fatal(err)
 		}
+	}
+
+	lost(false)
+	if err := revive(); !errors.Is(err, errHolds) || hint.Of(err) == "" {
+		t.Errorf("a Vault that serves was to be replaced: %v", err)
+	}
+	w.mustServe(t)
+	t.Run("volumes that were brought back are left as they are", func(t *testing.T) {
+		v := w.open(t)
+		escrow, j, err := v.dealt(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := escrow.IntendStandIn(t.Context(), j, 3, 2); err != nil { // and no more of it
+			t.Fatal(err)
+		}
+		w.restart()
+		lost(true) // as far as is known
+		if err := revive(); !errors.Is(err, errHolds) {
+			t.Errorf("%v", err)
+		}
+		lost(false)
+		w.mustRun(t)
+		w.mustServe(t)
+	})
+	t.Run("of a rekey before, too", func(t *testing.T) {
+		deal()
 		lose()
 		if _, err := run(t.Context(), w.open(t)); !errors.Is(err, ErrGone) || !strings.Contains(hint.Of(err), "vault restore") {
 			t.Errorf("%v, hint %q", err, hint.Of(err))
@@ -132,25 +169,26 @@ func testRevive(t *testing.T, g *ground) {
 		return
 	}
 	t.Run("after a run that ended before the snapshot was sent", func(t *testing.T) {
+		deal()
 		lose()
-		standIn()
+		begin(false)
 		lost(true)
+		refused()
 		if err := revive(); err != nil {
 			t.Fatal(err)
 		}
+		w.Threshold = 2
 		whole()
 	})
 	t.Run("after a run that ended once it was sent", func(t *testing.T) {
+		deal()
 		lose()
-		v, _, stand := standIn()
-		if err := v.replaceStandIn(t.Context(), stand, hand(), archive.Bytes()); err != nil {
-			t.Fatal(err)
+		begin(true)
+		w.Threshold = 2
+		if lost, err := w.open(t).Lost(t.Context()); err != nil || !lost {
+			t.Fatalf("vault-0 is sealed or takes the stand-in's token: %v, %v", lost, err)
 		}
-		lost, err := w.open(t).Lost(t.Context()) // or it is there already, which the next line finds out
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := revive(); lost && err != nil {
+		if err := revive(); err != nil {
 			t.Fatal(err)
 		}
 		whole()

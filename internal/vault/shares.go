@@ -67,6 +67,7 @@ func (c *client) unseal(ctx context.Context, shares []secret.Value) (opened bool
 		return false, errors.Join(err, c.forget(ctx)) // no holder is to go on from there
 	}
 	c.joining.Store(time.Now().Unix())
+	c.joined.Store(true)
 	return false, nil
 }
 
