@@ -83,14 +83,19 @@ func (e *Escrow) openShare(ctx context.Context, p *place) (secret.Value, error) 
 	if err != nil {
 		return secret.Value{}, fmt.Errorf("reading %s: %w", key, err)
 	}
-	text, err := secret.Open(sealed, e.Identities)
-	if err != nil {
-		return secret.Value{}, fmt.Errorf("opening %s: %w", key, err)
-	}
-	defer text.Wipe()
-	share, err := parseShare(text.Reveal())
+	share, err := e.unsealShare(sealed)
 	if err != nil {
 		return secret.Value{}, fmt.Errorf("opening %s: %w", key, err)
 	}
 	return share, nil
+}
+
+// unsealShare opens the sealed text of a share.
+func (e *Escrow) unsealShare(sealed []byte) (secret.Value, error) {
+	text, err := secret.Open(sealed, e.Identities)
+	if err != nil {
+		return secret.Value{}, err
+	}
+	defer text.Wipe()
+	return parseShare(text.Reveal())
 }

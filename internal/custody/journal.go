@@ -51,6 +51,8 @@ type Journal struct {
 	seq    int
 	dir    string    // where its records are; "" is that of an init
 	rekeys []Journal // of an init: the later sets of shares, oldest first, as far as they matter
+
+	standIns []Journal // of an init: what stood in for it while its storage was lost, oldest first
 }
 
 // folder is where its records are.
@@ -129,7 +131,10 @@ func (e *Escrow) Read(ctx context.Context) (Journal, error) {
 		return Journal{}, fmt.Errorf("reading the journal of Vault's init: %s: %w", recordKey(j.Nonce, 1, Intent), err)
 	}
 	j.Threshold, j.Shares, j.Keys, j.Runner, j.Throwaway = intent.Threshold, intent.Shares, intent.Keys, intent.By, intent.Throwaway
-	j.rekeys, err = e.rekeys(ctx, j, entries)
+	if j.rekeys, err = e.rekeys(ctx, j, entries); err != nil {
+		return j, err
+	}
+	j.standIns, err = e.standInsOf(ctx, j, entries)
 	return j, err
 }
 

@@ -88,12 +88,18 @@ func (e *Escrow) BroughtBack(ctx context.Context, j, to Journal) error {
 // IntendRekey records that new shares for these holders are about to be asked for,
 // and proves, as Intend does, that they could be kept. It begins a new set each time.
 func (e *Escrow) IntendRekey(ctx context.Context, j Journal, holders []Holder, threshold int) (Journal, error) {
+	return e.intendSet(ctx, j, rekeyPrefix, "rekey", j.rekeys, holders, threshold)
+}
+
+// intendSet begins a set of shares below the init j, under a prefix and after those of before;
+// what is about to be sent for it.
+func (e *Escrow) intendSet(ctx context.Context, j Journal, prefix, what string, before []Journal, holders []Holder, threshold int) (Journal, error) {
 	last := j.Nonce
-	for _, r := range j.rekeys {
+	for _, r := range before {
 		last = max(last, r.Nonce)
 	}
 	set := Journal{Nonce: newNonce(time.Now(), last), Threshold: threshold, Shares: map[string]int{}, Keys: map[string]string{}, Runner: e.Runner.Name}
-	set.dir = j.folder() + rekeyPrefix + set.Nonce + "/"
+	set.dir = j.folder() + prefix + set.Nonce + "/"
 	for _, h := range holders {
 		set.Shares[h.Name] += h.Shares
 		set.Keys[h.Name] = h.Key()
@@ -103,43 +109,59 @@ func (e *Escrow) IntendRekey(ctx context.Context, j Journal, holders []Holder, t
 		return set, err
 	}
 	if err := e.preflight(ctx, set, holders); err != nil {
-		return set, fmt.Errorf("before the rekey: %w", err)
+		return set, fmt.Errorf("before the %s: %w", what, err)
 	}
 	return set, nil
+}
+
+// folded folds a listing into the sets whose folders have this prefix, oldest first. Of
+// each it knows the nonce, how far it got, and whether its answer is there.
+func folded(entries []store.Entry, prefix string) []Journal {
+	var sets []Journal
+	for _, entry := range entries { // sorted: the records of a set follow each other, and its answer follows them
+		rest, ok := strings.CutPrefix(entry.Key, prefix)
+		nonce, name, cut := strings.Cut(rest, "/")
+		if !ok || !cut {
+			continue
+		}
+		var seq int
+		var state State
+		if n, err := fmt.Sscanf(strings.TrimSuffix(name, ".json"), "%04d-%s", &seq, &state); err == nil && n == 2 {
+			if len(sets) == 0 || sets[len(sets)-1].Nonce != nonce {
+				sets = append(sets, Journal{Nonce: nonce, dir: prefix + nonce + "/"})
+			}
+			if last := &sets[len(sets)-1]; seq > last.seq {
+				last.seq, last.Before, last.State = seq, last.State, state
+			}
+		}
+		if n := len(sets); name == answerName && n > 0 && sets[n-1].Nonce == nonce {
+			sets[n-1].Answer = true
+		}
+	}
+	return sets
+}
+
+// readIntent completes a folded set with what its intent says.
+func (e *Escrow) readIntent(ctx context.Context, set *Journal) error {
+	var intent record
+	if err := e.getJSON(ctx, recordIn(set.dir, 1, Intent), &intent); err != nil {
+		return err
+	}
+	set.Threshold, set.Shares, set.Keys, set.Runner = intent.Threshold, intent.Shares, intent.Keys, intent.By
+	return nil
 }
 
 // rekeys folds a listing into the sets of an init that were stored. Those that
 // did not get so far never opened anything.
 func (e *Escrow) rekeys(ctx context.Context, j Journal, entries []store.Entry) ([]Journal, error) {
-	var sets []Journal
-	answers := map[string]bool{}
-	for _, entry := range entries { // sorted, so that the records of a set follow each other
-		nonce, name, ok := strings.Cut(strings.TrimPrefix(entry.Key, j.folder()+rekeyPrefix), "/")
-		if ok && name == answerName && strings.HasPrefix(entry.Key, j.folder()+rekeyPrefix) {
-			answers[nonce] = true
-		}
-		var seq int
-		var state State
-		if n, err := fmt.Sscanf(strings.TrimSuffix(name, ".json"), "%04d-%s", &seq, &state); !ok || err != nil || n != 2 || !strings.HasPrefix(entry.Key, j.folder()+rekeyPrefix) {
-			continue
-		}
-		if len(sets) == 0 || sets[len(sets)-1].Nonce != nonce {
-			sets = append(sets, Journal{Nonce: nonce, dir: j.folder() + rekeyPrefix + nonce + "/"})
-		}
-		if last := &sets[len(sets)-1]; seq > last.seq {
-			last.seq, last.Before, last.State = seq, last.State, state
-		}
-	}
+	sets := folded(entries, j.folder()+rekeyPrefix)
 	sets = slices.DeleteFunc(sets, func(s Journal) bool {
 		return s.State != Stored && s.State != Asked && s.State != Live && (s.State != Dropped || s.Before != Live)
 	})
 	for i := range sets {
-		var intent record
-		if err := e.getJSON(ctx, recordIn(sets[i].dir, 1, Intent), &intent); err != nil {
+		if err := e.readIntent(ctx, &sets[i]); err != nil {
 			return nil, fmt.Errorf("the journal of a rekey: %w", err)
 		}
-		sets[i].Answer = answers[sets[i].Nonce]
-		sets[i].Threshold, sets[i].Shares, sets[i].Keys, sets[i].Runner = intent.Threshold, intent.Shares, intent.Keys, intent.By
 		if err := e.readAsked(ctx, &sets[i]); err != nil {
 			return nil, err
 		}

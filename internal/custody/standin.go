@@ -6,10 +6,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
-	"time"
 
-	"clusterup.dev/clusterup/internal/secret"
+	"clusterup.dev/clusterup/internal/store"
 )
 
 // A stand-in is an init of a Vault that lost its storage: it lives only until a snapshot
@@ -26,59 +24,29 @@ const standInPrefix = "standin-"
 // IntendStandIn records that a stand-in for the init j is about to be sent, and proves, as
 // Intend does, that its answer could be kept. The set has one holder, the runner.
 func (e *Escrow) IntendStandIn(ctx context.Context, j Journal, shares, threshold int) (set Journal, holders []Holder, err error) {
-	was, err := e.lastStandIn(ctx, j)
-	if err != nil {
-		return set, nil, err
-	}
 	holders = []Holder{{Name: e.Runner.Name, Recipient: e.Runner.Recipient, Shares: shares}}
-	set = Journal{Nonce: newNonce(time.Now(), max(j.Nonce, was.Nonce)), Threshold: threshold, Runner: e.Runner.Name, Shares: map[string]int{e.Runner.Name: shares}}
-	set.dir = j.folder() + standInPrefix + set.Nonce + "/"
-	if set, err = e.add(ctx, set, record{State: Intent, Threshold: threshold, Shares: set.Shares}); err != nil {
-		return set, nil, err
-	}
-	if err := e.preflight(ctx, set, holders); err != nil {
-		return set, nil, fmt.Errorf("before the stand-in's init: %w", err)
-	}
-	return set, holders, nil
+	set, err = e.intendSet(ctx, j, standInPrefix, "stand-in's init", j.standIns, holders, threshold)
+	return set, holders, err
 }
 
 // StandIn is the newest stand-in for the init j; a zero Journal if there is none, or if
 // nothing is left of it. Its State is Intent, or Asked once it was about to be replaced.
-func (e *Escrow) StandIn(ctx context.Context, j Journal) (Journal, error) {
-	set, err := e.lastStandIn(ctx, j)
-	if err != nil || !set.Exists() || set.State == Dropped {
-		return Journal{}, err
+func (j Journal) StandIn() Journal {
+	if n := len(j.standIns); n > 0 && j.standIns[n-1].State != Dropped {
+		return j.standIns[n-1]
 	}
-	var intent record
-	if err := e.getJSON(ctx, recordIn(set.dir, 1, Intent), &intent); err != nil {
-		return Journal{}, fmt.Errorf("the journal of a stand-in: %w", err)
-	}
-	set.Threshold, set.Shares, set.Runner = intent.Threshold, intent.Shares, intent.By
-	return set, nil
+	return Journal{}
 }
 
-func (e *Escrow) lastStandIn(ctx context.Context, j Journal) (set Journal, err error) {
-	prefix := j.folder() + standInPrefix
-	entries, err := e.Bucket.List(ctx, prefix)
-	if err != nil {
-		return set, fmt.Errorf("listing %s: %w", prefix, err)
+// standInsOf folds a listing into the stand-ins for the init j.
+func (e *Escrow) standInsOf(ctx context.Context, j Journal, entries []store.Entry) ([]Journal, error) {
+	sets := folded(entries, j.folder()+standInPrefix)
+	if n := len(sets); n > 0 && sets[n-1].State != Dropped {
+		if err := e.readIntent(ctx, &sets[n-1]); err != nil {
+			return nil, fmt.Errorf("the journal of a stand-in: %w", err)
+		}
 	}
-	for _, entry := range entries { // sorted, so that the records of a set follow each other
-		nonce, name, ok := strings.Cut(strings.TrimPrefix(entry.Key, prefix), "/")
-		if !ok {
-			continue
-		}
-		if nonce != set.Nonce {
-			set = Journal{Nonce: nonce, dir: prefix + nonce + "/"}
-		}
-		var seq int
-		var state State
-		if n, err := fmt.Sscanf(strings.TrimSuffix(name, ".json"), "%04d-%s", &seq, &state); err == nil && n == 2 && seq > set.seq {
-			set.seq, set.Before, set.State = seq, set.State, state
-		}
-		set.Answer = set.Answer || name == answerName
-	}
-	return set, nil
+	return sets, nil
 }
 
 // Answered opens all that a set's init answered. The error is a *NeedHolders when another
@@ -99,17 +67,12 @@ func (e *Escrow) Answered(ctx context.Context, set Journal) (*Answer, error) {
 		return nil, err
 	}
 	for _, s := range kept.Shares {
-		text, err := secret.Open(s.Sealed, e.Identities)
-		if err == nil {
-			var share secret.Value
-			share, err = parseShare(text.Reveal())
-			text.Wipe()
-			answer.Shares = append(answer.Shares, share)
-		}
+		share, err := e.unsealShare(s.Sealed)
 		if err != nil {
 			answer.Wipe()
 			return nil, fmt.Errorf("opening %s: %w", answerKey(set), err)
 		}
+		answer.Shares = append(answer.Shares, share)
 	}
 	return answer, nil
 }

@@ -60,7 +60,7 @@ func (s initStep) Plan(ctx context.Context) (converge.Plan, error) {
 		return converge.Plan{}, s.v.advise(err)
 	}
 	if initialised && journal.Safe() {
-		if err := s.v.checkStandIn(ctx, replicas); err != nil {
+		if err := s.v.checkStandIn(ctx, journal, replicas); err != nil {
 			return converge.Plan{}, err
 		}
 		if err := s.v.checkDeal(journal); err != nil {

@@ -51,12 +51,7 @@ func (v *Vault) initialise(ctx context.Context, c *client, escrow *custody.Escro
 	if err != nil {
 		return fmt.Errorf("%w: %w", lostError(journal), err)
 	}
-	err = converge.Until(heedless, "the bucket to take Vault's key shares, which are only in memory: do not stop this run", keepPatience,
-		func(ctx context.Context) (bool, string, error) {
-			err := escrow.Keep(ctx, sealed)
-			return err == nil, "", err
-		})
-	if err != nil {
+	if err := keep(heedless, escrow, sealed, "Vault's key shares, which are only in memory: do not stop this run"); err != nil {
 		return fmt.Errorf("%w: %w", lostError(journal), err)
 	}
 	kept()
@@ -66,6 +61,14 @@ func (v *Vault) initialise(ctx context.Context, c *client, escrow *custody.Escro
 	journal.Answer = true
 	_, err = escrow.Deal(ctx, journal)
 	return err
+}
+
+// keep stores what init answered, however long the store takes to come back.
+func keep(ctx context.Context, escrow *custody.Escrow, sealed *custody.Sealed, what string) error {
+	return converge.Until(ctx, "the bucket to take "+what, keepPatience, func(ctx context.Context) (bool, string, error) {
+		err := escrow.Keep(ctx, sealed)
+		return err == nil, "", err
+	})
 }
 
 // sendInit sends the one request that cannot be repeated.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net/http"
 
+	"clusterup.dev/clusterup/internal/custody"
 	"clusterup.dev/clusterup/internal/hint"
 )
 
@@ -41,9 +42,9 @@ func (v *Vault) Lost(ctx context.Context) (bool, error) {
 	case !initialised:
 		return true, nil
 	}
-	set, err := escrow.StandIn(ctx, j)
-	if err != nil || !set.Exists() {
-		return false, err
+	set := j.StandIn()
+	if !set.Exists() {
+		return false, nil
 	}
 	stands, err := v.standsIn(ctx, replicas)
 	if err == nil && !stands {
@@ -70,16 +71,9 @@ func (v *Vault) standsIn(ctx context.Context, replicas []replica) (bool, error) 
 
 // checkStandIn refuses to go on with a Vault that a cut-off Revive left half done: its
 // replicas would be given key shares that it does not take.
-func (v *Vault) checkStandIn(ctx context.Context, replicas []replica) error {
-	if v.OnRaft() != nil {
+func (v *Vault) checkStandIn(ctx context.Context, j custody.Journal, replicas []replica) error {
+	if !j.StandIn().Answer {
 		return nil
-	}
-	escrow, j, err := v.records(ctx)
-	if err != nil {
-		return err
-	}
-	if set, err := escrow.StandIn(ctx, j); err != nil || !set.Answer {
-		return err
 	}
 	stands, err := v.standsIn(ctx, replicas)
 	if err == nil && stands {

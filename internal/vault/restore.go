@@ -112,9 +112,9 @@ func (v *Vault) takesOver(ctx context.Context, root Root, h *custody.Hand, of Pr
 		if err != nil || alive {
 			return false, "it takes the root token of before the restore", err
 		}
-		have, err := v.facts(ctx, at)
-		proven = proveBy(of, have)
-		return err == nil && have.Mark == of.Mark, fmt.Sprintf("it refuses the root token, and the policy %s is not the one of the snapshot", MarkPolicy), err
+		var held bool
+		proven, held, err = v.holds(ctx, at, of)
+		return held, "it refuses the root token, and " + notMarked, err
 	})
 	switch {
 	case needsHolders(err):
@@ -170,6 +170,14 @@ func earlier(j, set custody.Journal) string {
 type Proven struct {
 	Proof
 	Missing []string `json:"missing,omitempty"` // "engine secret/": was there, and is not
+}
+
+const notMarked = "the policy " + MarkPolicy + " is not the one of the snapshot"
+
+// holds reports whether a replica holds a snapshot, and compares what else was there.
+func (v *Vault) holds(ctx context.Context, at replica, of Proof) (Proven, bool, error) {
+	have, err := v.facts(ctx, at)
+	return proveBy(of, have), err == nil && have.Mark == of.Mark, err
 }
 
 // proveBy compares what was there with what is.

@@ -54,9 +54,9 @@ func (v *Vault) Revive(ctx context.Context, h *custody.Hand, archive []byte, of 
 		if err != nil || pending != "" || alive {
 			return false, cmp.Or(pending, "it takes the stand-in's root token"), err
 		}
-		have, err := v.facts(ctx, at)
-		proven = proveBy(of, have)
-		return err == nil && have.Mark == of.Mark, fmt.Sprintf("the policy %s is not the one of the snapshot", MarkPolicy), err
+		var held bool
+		proven, held, err = v.holds(ctx, at, of)
+		return held, notMarked, err
 	})
 	if err != nil {
 		return proven, orHint(err, "the log of %s says what Vault did; run the restore again, of the same snapshot: it goes on from there", podName(0))

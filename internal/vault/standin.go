@@ -24,9 +24,8 @@ func (v *Vault) standIn(ctx context.Context, escrow *custody.Escrow, j custody.J
 	if !initialised {
 		return v.initStandIn(ctx, first.peer, escrow, j, h.Journal())
 	}
-	set, err = escrow.StandIn(ctx, j)
+	set = j.StandIn()
 	switch {
-	case err != nil:
 	case !set.Exists():
 		err = holdsError()
 	case !set.Answer:
@@ -74,10 +73,7 @@ func (v *Vault) initStandIn(ctx context.Context, c *client, escrow *custody.Escr
 	}
 	sealed, err := escrow.SealAnswer(set, holders, answer)
 	if err == nil {
-		err = converge.Until(heedless, "the bucket to take what the stand-in answered: do not stop this run", keepPatience, func(ctx context.Context) (bool, string, error) {
-			err := escrow.Keep(ctx, sealed)
-			return err == nil, "", err
-		})
+		err = keep(heedless, escrow, sealed, "what the stand-in answered: do not stop this run")
 	}
 	if err != nil {
 		answer.Wipe()
