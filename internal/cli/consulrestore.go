@@ -16,25 +16,29 @@ import (
 
 func newConsulRestore(s Streams, f *flags) *cobra.Command {
 	var r restore
-	var unsafe bool
 	c := &cobra.Command{
 		Use: "restore ENV [SNAPSHOT]", Short: "Bring Consul back to a snapshot (default: the newest that no restore took), and prove it",
 		Long: "restore replaces all that Consul holds with what a snapshot holds: keys, services,\nACLs, and with them Vault's data where Vault stores it in Consul. What is there now\nis kept as one more snapshot first. It asks for the environment's name.",
 		Args: releaseArgs(0, 1),
 		RunE: func(c *cobra.Command, args []string) error {
-			r.snapshot, r.safety = arg(args, 1), !unsafe
+			r.snapshot = arg(args, 1)
 			return f.restoreConsul(c.Context(), s, args[0], r)
 		},
 	}
-	c.Flags().StringVar(&r.confirm, "confirm", "", "the environment's `name`, in place of the question")
-	c.Flags().BoolVar(&unsafe, "no-safety-snapshot", false, "do not keep what is there now, as when Consul cannot answer")
-	lockTimeout(c, f)
+	r.flags(c, f, "Consul cannot answer")
 	return c
 }
 
 type restore struct {
 	snapshot, confirm string
-	safety            bool
+	unsafe            bool // keeps nothing of what is there
+}
+
+// flags declares what every restore takes; when says where nothing can be kept.
+func (r *restore) flags(c *cobra.Command, f *flags, when string) {
+	c.Flags().StringVar(&r.confirm, "confirm", "", "the environment's `name`, in place of the question")
+	c.Flags().BoolVar(&r.unsafe, "no-safety-snapshot", false, "do not keep what is there now, as when "+when)
+	lockTimeout(c, f)
 }
 
 // ask has the environment's name typed, or given, before all is replaced.
@@ -57,7 +61,7 @@ func (f *flags) restoreConsul(ctx context.Context, s Streams, name string, r res
 	if err := r.ask(s, session, "Consul", prepared.Snapshot); err != nil {
 		return err
 	}
-	done, err := session.Restore(ctx, prepared, r.safety, f.sayLine(s))
+	done, err := session.Restore(ctx, prepared, !r.unsafe, f.sayLine(s))
 	if err != nil {
 		return err
 	}

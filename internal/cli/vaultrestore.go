@@ -24,14 +24,13 @@ const restoreTTL = 15 * time.Minute
 func newVaultRestore(s Streams, f *flags) *cobra.Command {
 	var r restore
 	var files []string
-	var unsafe bool
 	how := app.Emergency{TTL: restoreTTL}
 	c := &cobra.Command{
 		Use: "restore ENV [SNAPSHOT]", Short: "Bring a Vault on raft back to a snapshot (default: the newest that no restore took), and prove it",
 		Long: "restore replaces all that Vault holds with what a snapshot holds. It takes a threshold\nof today's key shares; from then on those of the snapshot's day count. What is there now\nis kept as one more snapshot first. It asks for the environment's name.\nInto a Vault that has lost its storage it puts the snapshot with a threshold of the\nshares of its day.",
 		Args: releaseArgs(0, 1),
 		RunE: func(c *cobra.Command, args []string) error {
-			r.snapshot, r.safety = arg(args, 1), !unsafe
+			r.snapshot = arg(args, 1)
 			if f.timeout == 0 {
 				f.timeout = rootTTL // the environment's own is for runs, not for people at a prompt
 			}
@@ -39,10 +38,8 @@ func newVaultRestore(s Streams, f *flags) *cobra.Command {
 		},
 	}
 	shareFlags(c, f, &files)
-	c.Flags().StringVar(&r.confirm, "confirm", "", "the environment's `name`, in place of the question")
-	c.Flags().BoolVar(&unsafe, "no-safety-snapshot", false, "do not keep what is there now, as when Vault cannot give it")
 	c.Flags().BoolVar(&how.CancelOther, "cancel-other", false, "end somebody else's attempt to generate a root token, and begin anew")
-	lockTimeout(c, f)
+	r.flags(c, f, "Vault cannot give it")
 	return c
 }
 
@@ -64,7 +61,7 @@ func (f *flags) restoreVault(ctx context.Context, s Streams, name string, r rest
 		return err
 	}
 	defer hand.Wipe()
-	done, err := session.RestoreVault(ctx, prepared, hand, how, r.safety, f.sayLine(s))
+	done, err := session.RestoreVault(ctx, prepared, hand, how, !r.unsafe, f.sayLine(s))
 	if err != nil {
 		return err
 	}
