@@ -137,12 +137,9 @@ func (s *Session) consulReport(name string, cluster *consul.Cluster, namespace s
 		if len(waiting) > 0 {
 			ill = append(ill, strings.Join(waiting, ", ")+" to be restarted: new revision")
 		}
-		missed, taken, err := s.missedSnapshot(ctx, namespace, func() (time.Time, error) { return newestSnapshot(ctx, s.consulShelf()) })
-		notes := append(append(ill, shared...), snapshotAge(taken, err))
-		if missed != "" {
-			row.Healthy, notes = false, append(notes, missed)
-		}
-		row.Detail = strings.Join(notes, "; ")
+		notes, missed := s.scheduledSnapshots(ctx, namespace, s.consulShelf())
+		row.Healthy = row.Healthy && !missed
+		row.Detail = strings.Join(slices.Concat(ill, shared, notes), "; ")
 		return []LayerStatus{row}
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"clusterup.dev/clusterup/internal/backup"
 	"clusterup.dev/clusterup/internal/kube"
 )
 
@@ -18,25 +19,30 @@ const snapshotCronJob = "consul-snapshot"
 // clockSkew is how far the clocks of two machines may be apart.
 const clockSkew = time.Minute
 
-// missedSnapshot says that the schedule called for a snapshot and that none came of it;
-// "" when all is well, and where nothing is scheduled. newest is asked after the schedule,
-// so that a job which ends in between is not missed.
-func (s *Session) missedSnapshot(ctx context.Context, namespace string, newest func() (time.Time, error)) (missed string, taken time.Time, err error) {
-	var job *unstructured.Unstructured
-	cluster, unreachable := s.reachable(ctx)
-	if unreachable == nil { // else said by the cluster's own row
-		job, unreachable = cluster.Get(ctx, kube.Ref{APIVersion: "batch/v1", Kind: "CronJob", Namespace: namespace, Name: snapshotCronJob})
-		if unreachable != nil {
-			missed = "the snapshot job: " + unreachable.Error()
-		}
+// scheduledSnapshots says how old the newest snapshot is, and whether one is missing that
+// the schedule called for; nothing is where nothing is scheduled. The schedule is read
+// first, so that a job which ends in between is not missed.
+func (s *Session) scheduledSnapshots(ctx context.Context, namespace string, shelf *backup.Shelf) (notes []string, missed bool) {
+	job, unread := s.snapshotJob(ctx, namespace)
+	taken, err := newestSnapshot(ctx, shelf)
+	notes = []string{snapshotAge(taken, err)}
+	switch due := dueSince(job, taken); {
+	case unread != nil:
+		return append(notes, "the snapshot job: "+unread.Error()), true
+	case err == nil && !due.IsZero():
+		return append(notes, fmt.Sprintf("the snapshot that was due %s ago is missing: see `kubectl -n %s get jobs`", Ago(time.Since(due)), namespace)), true
 	}
-	if taken, err = newest(); err != nil {
-		return missed, taken, err
+	return notes, false
+}
+
+// snapshotJob is the job in the cluster; nil when there is none, or no cluster to ask, which
+// has its own row.
+func (s *Session) snapshotJob(ctx context.Context, namespace string) (*unstructured.Unstructured, error) {
+	cluster, err := s.reachable(ctx)
+	if err != nil {
+		return nil, nil
 	}
-	if due := dueSince(job, taken); !due.IsZero() {
-		missed = fmt.Sprintf("the snapshot that was due %s ago is missing: see `kubectl -n %s get jobs`", Ago(time.Since(due)), namespace)
-	}
-	return missed, taken, nil
+	return cluster.Get(ctx, kube.Ref{APIVersion: "batch/v1", Kind: "CronJob", Namespace: namespace, Name: snapshotCronJob})
 }
 
 // dueSince is when the schedule last called for a snapshot that nobody took; zero when
