@@ -78,32 +78,6 @@ func snapshotError(of string, err error) error {
 	return fmt.Errorf("snapshot of %s: %w", of, err)
 }
 
-// newestSnapshot is when the newest one was taken that no restore took, at the cost of one
-// listing; zero if there is none.
-func newestSnapshot(ctx context.Context, shelf *backup.Shelf) (time.Time, error) {
-	all, err := shelf.List(ctx)
-	if err != nil {
-		return time.Time{}, fmt.Errorf("snapshots: %w", err)
-	}
-	for _, e := range all {
-		if e.Verified && e.Trigger != backup.Safety {
-			return e.Taken, nil
-		}
-	}
-	return time.Time{}, nil
-}
-
-// snapshotAge says how old that is.
-func snapshotAge(taken time.Time, err error) string {
-	switch {
-	case err != nil:
-		return err.Error()
-	case taken.IsZero():
-		return "no snapshot yet"
-	}
-	return fmt.Sprintf("last snapshot %s ago, verified", Ago(time.Since(taken)))
-}
-
 // Ago is a duration as people say it: "40s", "5m", "3h", "12d".
 func Ago(d time.Duration) string {
 	switch {

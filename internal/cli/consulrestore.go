@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -27,25 +26,6 @@ func newConsulRestore(s Streams, f *flags) *cobra.Command {
 	}
 	r.flags(c, f, "Consul cannot answer")
 	return c
-}
-
-type restore struct {
-	snapshot, confirm string
-	unsafe            bool // keeps nothing of what is there
-}
-
-// flags declares what every restore takes; when says where nothing can be kept.
-func (r *restore) flags(c *cobra.Command, f *flags, when string) {
-	c.Flags().StringVar(&r.confirm, "confirm", "", "the environment's `name`, in place of the question")
-	c.Flags().BoolVar(&r.unsafe, "no-safety-snapshot", false, "do not keep what is there now, as when "+when)
-	lockTimeout(c, f)
-}
-
-// ask has the environment's name typed, or given, before all is replaced.
-func (r restore) ask(s Streams, session *app.Session, of string, shot app.Snapshot) error {
-	question := fmt.Sprintf("this replaces all that the %s of %s holds by snapshot %s, taken %s ago; type the environment's name to go on: ",
-		of, session.Name(), shot.Name, app.Ago(time.Since(shot.Taken)))
-	return confirmName(s, session.Name(), r.confirm, question, "--confirm "+session.Name())
 }
 
 func (f *flags) restoreConsul(ctx context.Context, s Streams, name string, r restore) error {
@@ -69,15 +49,6 @@ func (f *flags) restoreConsul(ctx context.Context, s Streams, name string, r res
 		return writeJSON(s.Out, done)
 	}
 	return sayRestored(s.Out, session.Name(), done)
-}
-
-// sayLine tells what a command that is no run is doing.
-func (f *flags) sayLine(s Streams) func(string) {
-	return func(line string) {
-		if f.format == "text" && f.logLevel != "error" {
-			fmt.Fprintln(s.Err, "  "+line)
-		}
-	}
 }
 
 func sayRestored(w io.Writer, name string, done app.Restored) error {
