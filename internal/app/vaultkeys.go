@@ -37,12 +37,9 @@ func (s *Session) Vault() (*Vault, error) {
 // Recorded does something and writes to the history of the environment that it
 // was done, and how it ended.
 func (s *Session) Recorded(ctx context.Context, do func(ctx context.Context) error) error {
-	if s.whole == nil {
-		return do(ctx)
-	}
 	end := s.begin(ctx, "", nil)
 	err := do(ctx)
-	end(context.WithoutCancel(ctx), nil, err)
+	end(ctx, nil, err)
 	return err
 }
 
