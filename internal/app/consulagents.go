@@ -44,7 +44,7 @@ func (a consulAgents) Agents(ctx context.Context) ([]consul.Agent, error) {
 		}
 		for _, p := range pods {
 			if p.Running && !p.Deleting {
-				agents = append(agents, consul.Agent{Namespace: p.Namespace, Pod: p.Name, Port: w.port})
+				agents = append(agents, consul.Agent{Namespace: w.namespace, Pod: p.Name, Port: w.port})
 			}
 		}
 	}

@@ -59,7 +59,7 @@ func customResources(t *testing.T, c *Cluster) {
 	if again := mustPlan(t, c, objs); !again.Empty() {
 		t.Errorf("still\n%s", lines(again))
 	}
-	fresh, err := connect(c.rest)
+	fresh, err := connect(c.rest, "")
 	if err != nil {
 		t.Fatal(err)
 	}

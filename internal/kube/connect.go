@@ -51,7 +51,7 @@ func Connect(cfg Config) (*Cluster, error) {
 		return nil, hint.With(fmt.Errorf("reading the kubeconfig: %w", err),
 			"name a kubeconfig that exists, and a context in it, under spec.cluster.kubeconfig")
 	}
-	return connectAs(restConfig, cfg.Editor)
+	return connect(restConfig, cfg.Editor)
 }
 
 // Inside makes the clients of a pod, with what its ServiceAccount may.
@@ -60,12 +60,12 @@ func Inside(editor string) (*Cluster, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading what Kubernetes gives a pod: %w", err)
 	}
-	return connectAs(restConfig, editor)
+	return connect(restConfig, editor)
 }
 
-func connect(base *rest.Config) (*Cluster, error) { return connectAs(base, Manager) }
-
-func connectAs(base *rest.Config, editor string) (*Cluster, error) {
+// connect makes the clients for an editor, the one who is named for a change; clusterup when
+// empty.
+func connect(base *rest.Config, editor string) (*Cluster, error) {
 	cfg := rest.CopyConfig(base)
 	cfg.UserAgent = "clusterup"
 	cfg.QPS = -1                           // the server's own fairness is the limit

@@ -58,7 +58,7 @@ func forwarder(t *testing.T) *Cluster {
 		<-conn.CloseChan()
 	}))
 	t.Cleanup(server.Close)
-	c, err := connect(&rest.Config{Host: server.URL})
+	c, err := connect(&rest.Config{Host: server.URL}, "")
 	if err != nil {
 		t.Fatal(err)
 	}

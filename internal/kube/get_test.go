@@ -28,7 +28,7 @@ func versionTakenOut(t *testing.T, c *Cluster) {
 	without := parse(t, "taken", strings.Replace(both, "served: true\n    storage: true", "served: false\n    storage: true", 1))
 	mustApply(t, c, without[2:3])
 	notServed(t, c, group+"/v1")
-	anew, err := connect(c.rest)
+	anew, err := connect(c.rest, "")
 	if err != nil {
 		t.Fatal(err)
 	}

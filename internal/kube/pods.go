@@ -16,7 +16,6 @@ import (
 
 // Pod is what is needed to choose a pod and to speak with it.
 type Pod struct {
-	Namespace           string
 	Name, UID, Node, IP string
 	Labels              map[string]string
 	Ready               bool // its readiness probes succeed
@@ -27,8 +26,7 @@ type Pod struct {
 	Since               time.Time // of Ready, one way or the other; zero when it does not tell
 }
 
-// Pods lists the pods that selector chooses, by name; an empty selector chooses all,
-// and an empty namespace stands for every one.
+// Pods lists the pods that selector chooses, by name; an empty selector chooses all.
 func (c *Cluster) Pods(ctx context.Context, namespace, selector string) ([]Pod, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
@@ -45,7 +43,7 @@ func (c *Cluster) Pods(ctx context.Context, namespace, selector string) ([]Pod, 
 
 func describe(pod *corev1.Pod) Pod {
 	p := Pod{
-		Namespace: pod.Namespace, Name: pod.Name, UID: string(pod.UID), Node: pod.Spec.NodeName, IP: pod.Status.PodIP, Labels: pod.Labels,
+		Name: pod.Name, UID: string(pod.UID), Node: pod.Spec.NodeName, IP: pod.Status.PodIP, Labels: pod.Labels,
 		Ready:    hasCondition(pod, corev1.PodReady, corev1.ConditionTrue),
 		Running:  pod.Status.Phase == corev1.PodRunning && len(pod.Status.ContainerStatuses) > 0,
 		Deleting: pod.DeletionTimestamp != nil,

@@ -71,7 +71,7 @@ func unservedKind(t *testing.T, c *Cluster) {
 	if err != nil || len(pending) != 1 || pending[0].Reason != "its kind is not served yet" {
 		t.Errorf("pending %+v, %v", pending, err)
 	}
-	other, err := connect(c.rest)
+	other, err := connect(c.rest, "")
 	if err != nil {
 		t.Fatal(err)
 	}
