@@ -5,7 +5,6 @@ package consul
 import (
 	"context"
 	"errors"
-	"slices"
 	"time"
 
 	"github.com/hashicorp/consul/api"
@@ -120,7 +119,7 @@ func (s *session) bootstrapped(ctx context.Context) (bool, error) {
 	case err != nil:
 		return false, err
 	}
-	if !slices.ContainsFunc(token.Policies, func(p *api.ACLTokenPolicyLink) bool { return p.Name == managementPolicy }) {
+	if !manages(token.Policies) {
 		return false, hint.With(errNotManagement,
 			"with another management token: consul acl token update -accessor-id %s -append-policy-name %s", token.AccessorID, managementPolicy)
 	}

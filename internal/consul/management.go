@@ -5,7 +5,6 @@ package consul
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"github.com/hashicorp/consul/api"
 
@@ -59,7 +58,7 @@ func (s *session) rotate(ctx context.Context, works bool) (done bool, err error)
 		return false, err
 	}
 	for _, m := range old {
-		if err := dropToken(m.accessor)(ctx, s); err != nil && !absent(err) {
+		if err := dropToken(m.accessor)(ctx, s); err != nil {
 			return false, err
 		}
 	}
@@ -107,7 +106,7 @@ func (s *session) managers(ctx context.Context) ([]manager, error) {
 		case err != nil:
 			return nil, err
 		}
-		if slices.ContainsFunc(live.Policies, func(p *api.ACLTokenPolicyLink) bool { return p.Name == managementPolicy }) {
+		if manages(live.Policies) {
 			all = append(all, manager{g, live.AccessorID})
 		}
 	}
