@@ -96,6 +96,12 @@ type Hook struct {
 	With map[string]any `yaml:"with"`
 }
 
+// Text is an argument that is text; "" when it is not there.
+func (h Hook) Text(name string) string {
+	text, _ := h.With[name].(string)
+	return text
+}
+
 // Names of what is in a folder.
 const (
 	MetadataFile = "addon.yaml" // what makes a folder an add-on

@@ -38,13 +38,7 @@ func (s secretShelf) Read(ctx context.Context) (p renewal.Pair, err error) {
 		return p, fmt.Errorf("the Secret %s/%s is not there, and comes with `certificate: vault` in the values of the add-on ingress: %w",
 			s.ref.Namespace, s.ref.Name, renewal.ErrNowhere)
 	}
-	data, _ := live.Object["data"].(map[string]any)
-	read := func(key string) []byte {
-		text, _ := data[key].(string)
-		plain, _ := base64.StdEncoding.DecodeString(text)
-		return plain
-	}
-	return renewal.Pair{Chain: string(read(chainKey)), Key: secret.NewValue(read(privateKey)), Version: live.GetResourceVersion()}, nil
+	return renewal.Pair{Chain: string(secretData(live, chainKey)), Key: secret.NewValue(secretData(live, privateKey)), Version: live.GetResourceVersion()}, nil
 }
 
 // Write puts the certificate into the Secret, if that is as it was read.

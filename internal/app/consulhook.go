@@ -19,7 +19,11 @@ import (
 )
 
 func checkConsul(a *App, c chosen, call addon.Hook) error {
-	if _, err := a.consulConfig(c, call); err != nil {
+	cfg, err := a.consulConfig(c, call)
+	if err != nil {
+		return err
+	}
+	if _, err := consul.New(cfg); err != nil {
 		return err
 	}
 	if n, ok := call.With["servers"].(int); ok && !a.env.Spec.Development && (n < 3 || n%2 == 0) {
@@ -29,30 +33,25 @@ func checkConsul(a *App, c chosen, call addon.Hook) error {
 	return nil
 }
 
-// consulConfig reads the arguments of the hook, and checks what can be checked
-// offline. It reaches nothing.
+// consulConfig reads the arguments of the hook. It reaches nothing.
 func (a *App) consulConfig(c chosen, call addon.Hook) (consul.Config, error) {
 	asks, err := a.consulAsks()
 	if err != nil {
 		return consul.Config{}, err
 	}
 	servers, _ := call.With["servers"].(int)
-	text := func(name string) string {
-		value, _ := call.With[name].(string)
-		return value
-	}
 	cfg := consul.Config{
 		Asks: asks, Servers: servers, Timeout: c.Ready.Timeout,
-		Namespace: text("namespace"), StatefulSet: text("statefulSet"), Datacenter: text("datacenter"),
+		Namespace: call.Text("namespace"), StatefulSet: call.Text("statefulSet"), Datacenter: call.Text("datacenter"),
 	}
-	switch method := text("authMethod"); method {
+	switch method := call.Text("authMethod"); method {
 	case "":
 	case "kubernetes":
 		cfg.Reviewer = noReviewer
 	default:
 		return cfg, hint.With(fmt.Errorf("%s: there is no auth method %q", a.hookAt(c, call, "authMethod"), method), "it can be kubernetes, or left out")
 	}
-	if ttl := text("loginTTL"); ttl != "" {
+	if ttl := call.Text("loginTTL"); ttl != "" {
 		cfg.LoginTTL, err = time.ParseDuration(ttl)
 		if err == nil {
 			err = consul.CheckLoginTTL(cfg.LoginTTL)
@@ -60,9 +59,6 @@ func (a *App) consulConfig(c chosen, call addon.Hook) (consul.Config, error) {
 		if err != nil {
 			return cfg, a.env.Errorf([]any{"spec", "addons", a.addonIndex(c.Name), "values", "loginTTL"}, "loginTTL: %w", err)
 		}
-	}
-	if _, err := consul.New(cfg); err != nil {
-		return cfg, err
 	}
 	return cfg, nil
 }

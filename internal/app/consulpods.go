@@ -22,21 +22,31 @@ type statefulPods struct {
 	namespace, name string
 }
 
-// Servers lists the pods that the StatefulSet owns.
-func (p statefulPods) Servers(ctx context.Context) ([]consul.Pod, error) {
+// look lists the pods that the StatefulSet owns, with the revision that they should have;
+// "" when there is no such set.
+func (p statefulPods) look(ctx context.Context) (pods []kube.Pod, revision string, err error) {
 	cluster, err := p.session.reachable(ctx)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	set, err := cluster.Get(ctx, kube.Ref{APIVersion: "apps/v1", Kind: "StatefulSet", Namespace: p.namespace, Name: p.name})
-	if err != nil {
-		return nil, err
+	if err != nil || set == nil {
+		return nil, "", err
 	}
 	revision, selector, err := p.wanted(set)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	pods, err := cluster.Pods(ctx, p.namespace, selector)
+	pods, err = cluster.Pods(ctx, p.namespace, selector)
+	return pods, revision, err
+}
+
+// Servers lists the pods of Consul. That there is no StatefulSet yet wraps ErrNotYet.
+func (p statefulPods) Servers(ctx context.Context) ([]consul.Pod, error) {
+	pods, revision, err := p.look(ctx)
+	if err == nil && revision == "" {
+		_, _, err = p.wanted(nil)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -66,9 +76,13 @@ func (p statefulPods) wanted(set *unstructured.Unstructured) (revision, selector
 
 // Delete asks for the end of a pod.
 func (p statefulPods) Delete(ctx context.Context, pod consul.Pod) error {
+	return p.remove(ctx, pod.Name, pod.UID)
+}
+
+func (p statefulPods) remove(ctx context.Context, name, uid string) error {
 	cluster, err := p.session.cluster(ctx)
 	if err != nil {
 		return err
 	}
-	return cluster.DeletePod(ctx, p.namespace, pod.Name, pod.UID)
+	return cluster.DeletePod(ctx, p.namespace, name, uid)
 }

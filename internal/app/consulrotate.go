@@ -118,16 +118,11 @@ func (s *Session) leftOf(ctx context.Context, r Rotation) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	rotatedBefore := false
-	for _, spec := range s.rotated(r) {
+	rotatedBefore := func(spec secret.Spec) bool {
 		number, _ := tokens.Generation(spec.ID())
-		rotatedBefore = rotatedBefore || number > 1
+		return number > 1
 	}
-	if r == RotateCA && !rotatedBefore {
-		number, _ := tokens.Generation(consulCA)
-		rotatedBefore = number > 1
-	}
-	if !rotatedBefore {
+	if !slices.ContainsFunc(s.rotated(r), rotatedBefore) {
 		return "", nil
 	}
 	for _, item := range s.steps() {

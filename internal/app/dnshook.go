@@ -24,26 +24,13 @@ const (
 	consulItself = "consul.service.consul"
 )
 
-func checkDNS(_ *App, c chosen, call addon.Hook) error {
-	for _, name := range []string{"namespace", "configMap", "service"} {
-		if text, _ := call.With[name].(string); text == "" {
-			return fmt.Errorf("%s: consul.dns needs %s", c.At("hooks"), name)
-		}
-	}
-	return nil
-}
-
 // dnsSteps gives the step that sends Consul's names from CoreDNS to a Service.
 func dnsSteps(s *Session, c chosen, call addon.Hook) ([]converge.Item, error) {
-	text := func(name string) string {
-		value, _ := call.With[name].(string)
-		return value
-	}
 	wanted, _ := call.With["enabled"].(bool)
 	at := nameServers{
 		session: s,
-		file:    kube.Ref{APIVersion: "v1", Kind: "ConfigMap", Namespace: text("namespace"), Name: text("configMap")},
-		service: kube.Ref{APIVersion: "v1", Kind: "Service", Namespace: c.Namespace, Name: text("service")},
+		file:    kube.Ref{APIVersion: "v1", Kind: "ConfigMap", Namespace: call.Text("namespace"), Name: call.Text("configMap")},
+		service: kube.Ref{APIVersion: "v1", Kind: "Service", Namespace: c.Namespace, Name: call.Text("service")},
 	}
 	dns := coredns.New(coredns.Config{
 		Cluster: at, Step: c.Name + "/dns", Environment: s.Name(), Domain: consulDomain, Probe: consulItself,

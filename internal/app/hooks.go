@@ -24,14 +24,26 @@ type hook struct {
 // hooks are all the hooks there are, by the name that addon.yaml uses.
 func hooks() map[string]hook {
 	return map[string]hook{
-		"consul.dns":      {check: checkDNS, steps: dnsSteps},                       // names of Consul through the cluster's CoreDNS
-		"consul.quorum":   {check: checkConsul, steps: consulSteps},                 // bootstrap, ACLs, a healthy quorum
-		"ingress.routes":  {check: checkIngress, steps: ingressSteps},               // a request through every controller; what is claimed twice
-		"vault.pods":      {check: checkVault, steps: vaultStep("vault/pods")},      // those of an older revision that do not even run
-		"vault.init":      {check: checkVault, steps: vaultStep("vault/init")},      // shares sealed and stored before anything else
-		"vault.unseal":    {check: checkVault, steps: vaultStep("vault/unseal")},    // every replica
-		"vault.rollout":   {check: checkVault, steps: vaultStep("vault/rollout")},   // pods of an older revision, one at a time
-		"vault.configure": {check: checkVault, steps: vaultStep("vault/configure")}, // policies, auth, audit; root token revoked
+		"consul.dns":      {check: needs("namespace", "configMap", "service"), steps: dnsSteps}, // names of Consul through the cluster's CoreDNS
+		"consul.quorum":   {check: checkConsul, steps: consulSteps},                             // bootstrap, ACLs, a healthy quorum
+		"ingress.routes":  {check: needs("class", "domain"), steps: ingressSteps},               // a request through every controller; what is claimed twice
+		"vault.pods":      {check: checkVault, steps: vaultStep("vault/pods")},                  // those of an older revision that do not even run
+		"vault.init":      {check: checkVault, steps: vaultStep("vault/init")},                  // shares sealed and stored before anything else
+		"vault.unseal":    {check: checkVault, steps: vaultStep("vault/unseal")},                // every replica
+		"vault.rollout":   {check: checkVault, steps: vaultStep("vault/rollout")},               // pods of an older revision, one at a time
+		"vault.configure": {check: checkVault, steps: vaultStep("vault/configure")},             // policies, auth, audit; root token revoked
+	}
+}
+
+// needs refuses a hook that lacks one of these arguments.
+func needs(names ...string) func(*App, chosen, addon.Hook) error {
+	return func(_ *App, c chosen, call addon.Hook) error {
+		for _, name := range names {
+			if call.Text(name) == "" {
+				return fmt.Errorf("%s: %s needs %s", c.At("hooks"), call.Use, name)
+			}
+		}
+		return nil
 	}
 }
 

@@ -17,19 +17,9 @@ import (
 	"clusterup.dev/clusterup/internal/ingress"
 )
 
-func checkIngress(_ *App, c chosen, call addon.Hook) error {
-	for _, name := range []string{"class", "domain"} {
-		if text, _ := call.With[name].(string); text == "" {
-			return fmt.Errorf("%s: ingress.routes needs %s", c.At("hooks"), name)
-		}
-	}
-	return nil
-}
-
 // ingressSteps gives the step that sends a request through every controller.
 func ingressSteps(s *Session, c chosen, call addon.Hook) ([]converge.Item, error) {
-	class, _ := call.With["class"].(string)
-	domain, _ := call.With["domain"].(string)
+	class, domain := call.Text("class"), call.Text("domain")
 	in := ingress.New(ingress.Config{
 		Cluster: controllersOf{session: s, addon: c.Name, namespace: c.Namespace},
 		Step:    c.Name + "/routes", Class: class, Domain: domain, Timeout: c.Ready.Timeout,

@@ -15,7 +15,6 @@ import (
 	"clusterup.dev/clusterup/internal/converge"
 	"clusterup.dev/clusterup/internal/custody"
 	"clusterup.dev/clusterup/internal/hint"
-	"clusterup.dev/clusterup/internal/kube"
 	"clusterup.dev/clusterup/internal/secret"
 	"clusterup.dev/clusterup/internal/vault"
 )
@@ -136,19 +135,7 @@ const vaultSet = "vault"
 
 // List names the pods of the Vault StatefulSet.
 func (p podsOf) List(ctx context.Context) ([]vault.Pod, error) {
-	cluster, err := p.session.reachable(ctx)
-	if err != nil {
-		return nil, err
-	}
-	set, err := cluster.Get(ctx, kube.Ref{APIVersion: "apps/v1", Kind: "StatefulSet", Namespace: p.namespace, Name: vaultSet})
-	if err != nil || set == nil {
-		return nil, err
-	}
-	revision, selector, err := statefulPods{p.session, p.namespace, vaultSet}.wanted(set)
-	if err != nil {
-		return nil, err
-	}
-	pods, err := cluster.Pods(ctx, p.namespace, selector)
+	pods, revision, err := p.set().look(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -159,13 +146,11 @@ func (p podsOf) List(ctx context.Context) ([]vault.Pod, error) {
 	return all, nil
 }
 
+func (p podsOf) set() statefulPods { return statefulPods{p.session, p.namespace, vaultSet} }
+
 // Delete asks for the end of a pod.
 func (p podsOf) Delete(ctx context.Context, pod vault.Pod) error {
-	cluster, err := p.session.cluster(ctx)
-	if err != nil {
-		return err
-	}
-	return cluster.DeletePod(ctx, p.namespace, pod.Name, pod.UID)
+	return p.set().remove(ctx, pod.Name, pod.UID)
 }
 
 // Dial connects to Vault's port in a pod.
